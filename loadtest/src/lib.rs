@@ -1,0 +1,1 @@
+//! Measures Termfleet, and the floors beside it.

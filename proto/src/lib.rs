@@ -1,0 +1,1 @@
+//! Everything that leaves a process: gRPC, client messages, binary frames, REST bodies.

@@ -1,0 +1,1 @@
+//! The edge: HTTP, WebSockets, sign-in, limits, routing to workers.

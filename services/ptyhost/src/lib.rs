@@ -1,0 +1,1 @@
+//! The small process that alone touches PTYs.

@@ -1,0 +1,1 @@
+//! What every process needs: tracing, metrics, admin port, readiness, drain, tracked spawn.

@@ -1,0 +1,1 @@
+//! Shared state behind traits: sessions and their limits, in memory.

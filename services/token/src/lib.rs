@@ -1,0 +1,1 @@
+//! Mints and checks user tokens and worker capabilities.

@@ -1,0 +1,1 @@
+//! Sessions: who watches them, who drives them, and the link to gateways.

@@ -1,0 +1,1 @@
+//! Starts real processes and shows the promises kept.
