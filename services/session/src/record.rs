@@ -32,6 +32,24 @@ pub enum Mode {
     Readonly,
 }
 
+impl Mode {
+    /// Its name in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Claude => "claude",
+            Self::Readonly => "readonly",
+        }
+    }
+
+    /// The mode of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Normal, Self::Claude, Self::Readonly].into_iter().find(|mode| mode.name() == name)
+    }
+}
+
 /// Who owns a session's bytes: a worker's incarnation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
@@ -205,7 +223,7 @@ fn bad(text: impl Into<String>) -> Refusal {
 
 fn check_text(field: &str, text: Option<&str>, limit: usize) -> Result<(), Refusal> {
     match text {
-        Some(text) if text.is_empty() => Err(bad(format!("{field} is empty"))),
+        Some("") => Err(bad(format!("{field} is empty"))),
         Some(text) if text.len() > limit => {
             Err(bad(format!("{field} is longer than {limit} bytes")))
         }

@@ -96,6 +96,21 @@ impl Status {
         }
     }
 
+    /// The status of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [
+            Self::Initializing,
+            Self::Active,
+            Self::Suspended,
+            Self::Recovering,
+            Self::Error,
+            Self::Closed,
+        ]
+        .into_iter()
+        .find(|status| status.name() == name)
+    }
+
     /// Its name in messages.
     #[must_use]
     pub fn name(self) -> &'static str {

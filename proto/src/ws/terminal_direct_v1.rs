@@ -1,0 +1,1 @@
+//! `terminal-direct.v1`: the second seed's dialect.

@@ -1,0 +1,1 @@
+//! `terminal.v1`: the first seed's dialect.
