@@ -1,0 +1,139 @@
+//! What is minted verifies, and says what was granted: users' tokens and capabilities.
+#![allow(clippy::unwrap_used)]
+
+use termfleet_session::{
+    code::Code,
+    ids::SessionId,
+    role::{Actor, Role},
+};
+use termfleet_token::{
+    CapabilityKey, DEV_TOKEN_SECONDS, Grant, Key, Minter, SigningKey, TokenError, Verifier,
+    VerifierConfig, capability::CAPABILITY_SECONDS,
+};
+
+const NOW: i64 = 1_800_000_000;
+
+fn grant(user: &str, tenant: Option<&str>, role: Role) -> Grant {
+    Grant { user: user.parse().unwrap(), tenant: tenant.map(|name| name.parse().unwrap()), role }
+}
+
+fn pair() -> (Minter, Verifier) {
+    let key = SigningKey::generate().unwrap();
+    let keys = vec![Key::hs256(None, &key).unwrap()];
+    (Minter::new(key), Verifier::new(VerifierConfig::new(keys)).unwrap())
+}
+
+#[test]
+fn a_minted_token_says_what_was_granted() {
+    let (minter, verifier) = pair();
+    for role in [Role::Admin, Role::User, Role::Viewer] {
+        let token = minter.mint(&grant("ann", Some("acme"), role), NOW, 60).unwrap();
+        let identity = verifier.verify(&token, NOW).unwrap();
+        assert_eq!(identity.actor.user.as_str(), "ann");
+        assert_eq!(identity.actor.tenant.as_str(), "acme");
+        assert_eq!(identity.actor.role, role);
+        assert_eq!(identity.expires_at, NOW + 60);
+    }
+}
+
+#[test]
+fn without_a_tenant_a_user_is_alone() {
+    let (minter, verifier) = pair();
+    let token = minter.mint(&grant("ann@example.com", None, Role::User), NOW, 60).unwrap();
+    let identity = verifier.verify(&token, NOW).unwrap();
+    assert_eq!(identity.actor.tenant.as_str(), "~ann@example.com");
+}
+
+#[test]
+fn every_token_has_an_id_of_its_own() {
+    let (minter, verifier) = pair();
+    let id = || {
+        let token = minter.mint(&grant("ann", None, Role::User), NOW, 60).unwrap();
+        verifier.verify(&token, NOW).unwrap().token_id
+    };
+    let (one, two) = (id(), id());
+    assert_ne!(one, two);
+    assert_eq!(one.len(), 32);
+}
+
+#[test]
+fn a_development_token_lasts_thirty_days_to_the_second() {
+    let (minter, verifier) = pair();
+    let token = minter.mint(&grant("dev", None, Role::Admin), NOW, DEV_TOKEN_SECONDS).unwrap();
+    let last = NOW + 30 * 86_400 - 1;
+    assert!(verifier.verify(&token, last).is_ok());
+    assert_eq!(verifier.verify(&token, last + 1), Err(TokenError::Expired));
+    assert_eq!(TokenError::Expired.code(), Code::TokenExpired);
+}
+
+#[test]
+fn key_id_issuer_and_audience_can_be_set() {
+    let key = SigningKey::generate().unwrap();
+    let minter =
+        Minter::new(key.clone()).with_kid("k1").with_issuer("https://idp").with_audience("shells");
+    let token = minter.mint(&grant("ann", None, Role::User), NOW, 60).unwrap();
+    let mut config = VerifierConfig::new(vec![Key::hs256(Some("k1"), &key).unwrap()]);
+    assert_eq!(
+        Verifier::new(config.clone()).unwrap().verify(&token, NOW),
+        Err(TokenError::Claim("iss"))
+    );
+    config.issuer = "https://idp".to_owned();
+    config.audience = "shells".to_owned();
+    assert!(Verifier::new(config.clone()).unwrap().verify(&token, NOW).is_ok());
+    config.keys = vec![Key::hs256(Some("k2"), &key).unwrap()];
+    assert_eq!(Verifier::new(config).unwrap().verify(&token, NOW), Err(TokenError::UnknownKey));
+}
+
+fn actor() -> Actor {
+    Actor { user: "ann".parse().unwrap(), tenant: "~ann".parse().unwrap(), role: Role::User }
+}
+
+fn session(last: char) -> SessionId {
+    format!("abcdefgh-{}{last}", "a".repeat(25)).parse().unwrap()
+}
+
+#[test]
+fn a_capability_is_for_one_session_and_one_minute() {
+    let key = CapabilityKey::new(SigningKey::generate().unwrap());
+    let token = key.mint(&session('a'), &actor(), NOW).unwrap();
+    let capability = key.verify(&token, &session('a'), NOW).unwrap();
+    assert_eq!(capability.session, session('a'));
+    assert_eq!(capability.actor, actor());
+    assert_eq!(capability.expires_at, NOW + CAPABILITY_SECONDS);
+    assert_eq!(CAPABILITY_SECONDS, 60);
+
+    assert_eq!(key.verify(&token, &session('b'), NOW), Err(TokenError::OtherSession));
+    assert!(key.verify(&token, &session('a'), NOW + 59).is_ok());
+    assert_eq!(key.verify(&token, &session('a'), NOW + 60), Err(TokenError::Expired));
+    // A worker's clock may run a little behind its gateway's, not much.
+    assert!(key.verify(&token, &session('a'), NOW - 5).is_ok());
+    assert_eq!(key.verify(&token, &session('a'), NOW - 6), Err(TokenError::NotYetValid));
+}
+
+#[test]
+fn a_capability_of_another_key_is_worth_nothing() {
+    let (ours, theirs) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+    let token = CapabilityKey::new(theirs).mint(&session('a'), &actor(), NOW).unwrap();
+    let refused = CapabilityKey::new(ours).verify(&token, &session('a'), NOW);
+    assert_eq!(refused, Err(TokenError::Signature));
+}
+
+#[test]
+fn tokens_and_capabilities_never_stand_for_each_other() {
+    // Even where somebody configured one key, and one audience, for both.
+    let key = SigningKey::generate().unwrap();
+    let minter =
+        Minter::new(key.clone()).with_issuer("termfleet-gateway").with_audience("termfleet-worker");
+    let mut config = VerifierConfig::new(vec![Key::hs256(None, &key).unwrap()]);
+    config.issuer = "termfleet-gateway".to_owned();
+    config.audience = "termfleet-worker".to_owned();
+    let (verifier, capabilities) = (Verifier::new(config).unwrap(), CapabilityKey::new(key));
+
+    let token = minter.mint(&grant("ann", None, Role::User), NOW, 60).unwrap();
+    assert!(verifier.verify(&token, NOW).is_ok());
+    let refused = capabilities.verify(&token, &session('a'), NOW);
+    assert_eq!(refused, Err(TokenError::Header("typ")));
+
+    let capability = capabilities.mint(&session('a'), &actor(), NOW).unwrap();
+    assert_eq!(verifier.verify(&capability, NOW), Err(TokenError::Header("typ")));
+}
