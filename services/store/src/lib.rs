@@ -1,1 +1,18 @@
-//! Shared state behind traits: sessions and their limits, in memory.
+//! What the processes of a cluster share, behind traits: sessions with their places and names, and
+//! hints about them. Services name the traits only; the binary picks the implementation.
+//!
+//! The memory store serves a cluster of one process. Every implementation passes `conformance`
+//! (feature of that name) as it is.
+
+pub mod directory;
+
+pub mod bus;
+pub mod change;
+pub mod error;
+pub mod page;
+
+pub use bus::{Bus, Hint, Subscription, What};
+pub use change::Change;
+pub use directory::{Directory, Fence, Limits, Reservation, Timings, Touch, Untouched};
+pub use error::StoreError;
+pub use page::{Cursor, Listing, Page};

@@ -1,0 +1,131 @@
+//! Hints that a project's sessions have changed.
+//!
+//! A hint is never a truth: it may be lost, late or doubled. Who hears one reads the record; who
+//! subscribes reads the listing after it, once, and again at every [`Hint::Resync`]. The store
+//! publishes by itself with each write; nobody else does.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use termfleet_session::ids::{ProjectId, SessionId, TenantId};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::error::StoreError;
+
+/// Hints that a slow subscriber may be behind before it has to read everything again: some times
+/// what a project's few sessions can do while a gateway reads their listing once.
+pub const HINTS: usize = 256;
+
+/// The subscribing side of a store's bus.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Hints about one project, from now on.
+    ///
+    /// # Errors
+    /// Only `Unavailable`.
+    async fn subscribe(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectId,
+    ) -> Result<Subscription, StoreError>;
+}
+
+/// Something may have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// About one session.
+    Session {
+        /// What happened.
+        what: What,
+        /// To which.
+        id: SessionId,
+        /// Grows with every change of the project; holes are normal. A hint with a version that is
+        /// not higher than one heard before tells nothing new.
+        version: u64,
+    },
+    /// Hints were lost: read the listing again.
+    Resync,
+}
+
+/// What happened to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum What {
+    /// It has a record now.
+    Created,
+    /// Its record changed.
+    Updated,
+    /// It closed; its record can still be read.
+    Closed,
+}
+
+/// One subscriber's end; dropping it unsubscribes.
+#[derive(Debug)]
+pub struct Subscription {
+    // Declared before the topic, so that the last subscriber is gone when the topic looks.
+    hints: broadcast::Receiver<Hint>,
+    _topic: Topic,
+}
+
+impl Subscription {
+    /// The next hint. None if the store is gone. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<Hint> {
+        match self.hints.recv().await {
+            Ok(hint) => Some(hint),
+            Err(RecvError::Lagged(_)) => Some(Hint::Resync),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}
+
+type Name = (TenantId, ProjectId);
+type Senders = HashMap<Name, broadcast::Sender<Hint>>;
+
+/// Local fan-out: whoever subscribes in this process, by project.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Topics {
+    // Short and private: held for a look-up and a send, which never blocks.
+    senders: Arc<Mutex<Senders>>,
+}
+
+impl Topics {
+    pub(crate) fn subscribe(&self, tenant: &TenantId, project: &ProjectId) -> Subscription {
+        let name = (tenant.clone(), project.clone());
+        let hints = lock(&self.senders)
+            .entry(name.clone())
+            .or_insert_with(|| broadcast::channel(HINTS).0)
+            .subscribe();
+        Subscription { hints, _topic: Topic { name, topics: self.clone() } }
+    }
+
+    pub(crate) fn publish(&self, tenant: &TenantId, project: &ProjectId, hint: Hint) {
+        let senders = lock(&self.senders);
+        if let Some(sender) = senders.get(&(tenant.clone(), project.clone())) {
+            // Nobody listens any more: the last subscriber's drop is about to remove the topic.
+            let _ = sender.send(hint);
+        }
+    }
+}
+
+/// Removes a topic with its last subscriber, so that topics are as many as watched projects.
+#[derive(Debug)]
+struct Topic {
+    name: Name,
+    topics: Topics,
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        let mut senders = lock(&self.topics.senders);
+        if senders.get(&self.name).is_some_and(|sender| sender.receiver_count() == 0) {
+            senders.remove(&self.name);
+        }
+    }
+}
+
+fn lock(senders: &Mutex<Senders>) -> MutexGuard<'_, Senders> {
+    // A panic while the lock was held leaves a map that is still whole: look-ups and inserts only.
+    senders.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,102 @@
+//! What a store refuses, and how a client is told.
+//!
+//! The detail of a lost connection is logged by the store that lost it; here stands only what its
+//! caller can act on.
+
+use termfleet_session::{
+    code::{Code, Refusal},
+    ids::{Epoch, SessionId},
+};
+
+/// When a caller that lost a race over a record should look again: the winner's write is done by
+/// then, and a client's own first retry comes no sooner (`protocol.md` §6).
+const LOST_RACE_RETRY_MS: u64 = 100;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The project has all the sessions that it may have, reservations counted.
+    #[error("the project has its {limit} sessions already")]
+    ProjectFull {
+        /// How many it may have.
+        limit: u32,
+    },
+    /// The user has all the sessions that they may have, reservations counted.
+    #[error("the user has their {limit} sessions already")]
+    UserFull {
+        /// How many they may have.
+        limit: u32,
+    },
+    /// Another session of the tenant, or a reservation, has that alias.
+    #[error("the alias belongs to {holder}")]
+    AliasTaken {
+        /// Who has it. Not for clients: it may be somebody else's.
+        holder: SessionId,
+    },
+    /// There is a record of that id already.
+    #[error("there is a session of that id already")]
+    AlreadyExists,
+    /// The id does not begin with the tag of its project, so nobody could find it again.
+    #[error("the id was not made for that project")]
+    Misplaced,
+    /// The reservation has expired, was cancelled, or was made for something else.
+    #[error("the reservation does not stand any more")]
+    ReservationGone,
+    /// There is no such record, or no longer.
+    #[error("there is no such session")]
+    NotFound,
+    /// The session is closed, and closed is for ever.
+    #[error("the session has ended")]
+    Ended,
+    /// Somebody else owns the session now, at this epoch: the caller's copy has to end.
+    #[error("superseded: the record is at epoch {current}")]
+    Superseded {
+        /// The epoch in the store.
+        current: Epoch,
+    },
+    /// The store has lost the caller's last writes: the record is older than its owner. The owner
+    /// asserts its own, then tries again.
+    #[error("the record is only at epoch {stored}")]
+    Outdated {
+        /// The epoch in the store.
+        stored: Epoch,
+    },
+    /// The cursor is not one that a listing gave.
+    #[error("not a cursor of a listing")]
+    BadCursor,
+    /// The store cannot be reached, or does not know everything yet.
+    #[error("the store is not available for {retry_after_ms} ms")]
+    Unavailable {
+        /// When it makes sense to try again.
+        retry_after_ms: u64,
+    },
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ProjectFull { limit } => Self::new(
+                Code::SessionLimitExceeded,
+                format!("this project has its {limit} sessions already"),
+            ),
+            StoreError::UserFull { limit } => Self::new(
+                Code::SessionLimitExceeded,
+                format!("you have your {limit} sessions already"),
+            ),
+            StoreError::AliasTaken { holder: _ } | StoreError::AlreadyExists => {
+                Code::SessionAlreadyExists.into()
+            }
+            StoreError::ReservationGone => Code::SessionCreationFailed.into(),
+            StoreError::NotFound => Code::SessionNotFound.into(),
+            StoreError::Ended => Code::SessionEnded.into(),
+            StoreError::Superseded { current: _ } | StoreError::Outdated { stored: _ } => {
+                Self::from(Code::ServiceUnavailable).retry_after(LOST_RACE_RETRY_MS)
+            }
+            StoreError::BadCursor => Self::new(Code::BadMessage, "cursor is not one of a listing"),
+            StoreError::Misplaced => Code::InternalError.into(),
+            StoreError::Unavailable { retry_after_ms } => {
+                Self::from(Code::ServiceUnavailable).retry_after(retry_after_ms)
+            }
+        }
+    }
+}
