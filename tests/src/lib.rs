@@ -1,1 +1,10 @@
-//! Starts real processes and shows the promises kept.
+//! What the end-to-end tests share: real processes, an independent WebSocket client, a small HTTP
+//! client. It links no service; the binary is started as a user would start it.
+//!
+//! Every wait has a deadline of at least three times what is promised, so that a slow machine does
+//! not fail a test and a hang does not stop the run.
+
+pub mod client;
+pub mod dev;
+pub mod http;
+pub mod wait;

@@ -4,10 +4,9 @@
 //! made apart from the bytes, so that output is never copied to be framed.
 
 use bytes::Bytes;
-use termfleet_session::{
-    ids::{ChannelId, Epoch, Offset},
-    limits::Size,
-};
+/// The counted things that frames carry, for clients that speak the protocol alone.
+pub use termfleet_session::ids::{ChannelId, Epoch, Offset};
+use termfleet_session::limits::Size;
 
 use super::varint::{put, take};
 

@@ -1,0 +1,78 @@
+# Termfleet. `make run` and `make test` work from a clean clone with Rust and Node.js present.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+WEB := services/web
+WEB_SOURCES := $(shell find $(WEB)/app $(WEB)/packages -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+WEB_DIST := $(WEB)/app/dist/index.html
+WEB_MODULES := $(WEB)/node_modules/.installed
+CARGO := cargo
+ARGS ?=
+
+.PHONY: help run test ci build web lint fmt fmt-check docs-check bench setup-run setup-test web-test rust-test browser-test clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+run: setup-run web ## Build and start the embedded default, print the URL (first build: about 3 minutes on 2 cores)
+	@echo "termfleet: building (the first time takes about 3 minutes on 2 cores)"
+	@$(CARGO) build --quiet --package termfleet
+	@exec "$$($(CARGO) metadata --format-version 1 --no-deps --offline 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug/termfleet" dev $(ARGS)
+
+test: setup-test web web-test rust-test browser-test ## Run all tests: unit, conformance, property, end to end, browser
+
+ci: fmt-check lint docs-check test ## Everything that must be true of a commit
+
+build: setup-run web ## Build the release binary: target/release/termfleet
+	$(CARGO) build --release --package termfleet
+
+web: $(WEB_DIST) ## Build the web terminal
+
+lint: web ## Lint with warnings denied, types of the web terminal
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	cd $(WEB) && npm run --silent check
+
+fmt: ## Format the Rust code
+	$(CARGO) fmt --all
+
+fmt-check:
+	$(CARGO) fmt --all --check
+
+docs-check:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+bench: setup-run web ## Measure: keystroke echo, flood, memory; a table and target/bench.json
+	$(CARGO) build --release --quiet --package termfleet --package termfleet-load
+	$(CARGO) run --release --quiet --package termfleet-load -- bench $(ARGS)
+
+setup-run:
+	@deploy/setup/packages.sh run
+
+setup-test:
+	@deploy/setup/packages.sh test
+
+web-test: $(WEB_MODULES)
+	cd $(WEB) && npm run --silent check && npm test --silent
+
+rust-test: web
+	$(CARGO) test --workspace
+
+browser-test: web
+	$(CARGO) build --quiet --package termfleet
+	node --test --test-concurrency=1 tests/browser/
+
+clean: ## Remove everything that was built
+	$(CARGO) clean
+	rm -rf $(WEB)/node_modules $(WEB)/app/dist
+
+$(WEB_MODULES): $(WEB)/package-lock.json
+	@echo "termfleet: installing the web terminal's packages"
+	cd $(WEB) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(WEB_DIST): $(WEB_MODULES) $(WEB_SOURCES)
+	@echo "termfleet: building the web terminal"
+	cd $(WEB) && npm run --silent build
+	@touch $@
