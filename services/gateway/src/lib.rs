@@ -1,1 +1,3 @@
 //! The edge: HTTP, WebSockets, sign-in, limits, routing to workers.
+
+pub mod ws;
