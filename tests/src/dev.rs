@@ -322,11 +322,19 @@ pub fn binary() -> Result<&'static Path> {
     if let Some(path) = BINARY.get() {
         return Ok(path);
     }
-    let test = std::env::current_exe()?;
-    let profile = test.ancestors().nth(2).context("tests lie in target/PROFILE/deps")?;
+    let own = std::env::current_exe()?;
+    // Tests lie in target/PROFILE/deps, other programs in target/PROFILE.
+    let profile = own
+        .ancestors()
+        .skip(1)
+        .find(|directory| !directory.ends_with("deps") && !directory.ends_with("examples"))
+        .context("programs lie in target/PROFILE")?;
+    let name = profile.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = std::process::Command::new(cargo)
-        .args(["build", "--quiet", "--package", "termfleet", "--target-dir"])
+        .args(["build", "--quiet", "--package", "termfleet", "--profile"])
+        .arg(if name == "debug" { "dev" } else { name })
+        .arg("--target-dir")
         .arg(profile.parent().context("a profile lies in target")?)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()?;
