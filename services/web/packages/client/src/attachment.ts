@@ -1,0 +1,455 @@
+/**
+ * One session on one client, over as many sockets as it takes: its output goes to a screen, its
+ * input to the shell, each byte once. `connection.ts` hands it links; it asks on each for its
+ * channel and goes on where it was.
+ */
+import { Acks } from "./acks.ts";
+import { retryDelay } from "./backoff.ts";
+import { Code, TermfleetError } from "./codes.ts";
+import { Emitter } from "./emitter.ts";
+import type { Reason, ServerFrame, SnapshotFrame } from "./frames.ts";
+import { InputLane } from "./lane.ts";
+import type { Link } from "./link.ts";
+import type {
+  Attached,
+  ControlAction,
+  Detached,
+  ErrorMessage,
+  ServerMessage,
+  SessionEvent,
+  Tier,
+} from "./messages.ts";
+import { Fields } from "./store.ts";
+import { OutputTrack } from "./track.ts";
+
+/** Where output is drawn. Calls take effect in their order. */
+export interface Screen {
+  /** Clears everything and takes this size: a snapshot follows. */
+  reset(cols: number, rows: number): void;
+  /** Takes this size: the session's. */
+  resize(cols: number, rows: number): void;
+  /** Draws bytes, then calls `parsed`. In a `replay` terminal queries are not answered. */
+  write(data: Uint8Array, replay: boolean, parsed: () => void): void;
+}
+
+/** How a process ended. */
+export interface Exit {
+  exitCode?: number;
+  signal?: number;
+}
+
+export interface AttachmentState {
+  /** `waiting`: for a connection; `ended`: for good. */
+  phase: "waiting" | "attaching" | "live" | "ended";
+  /** Who may type. `unknown` until the first answer. */
+  driver: "unknown" | "me" | "other" | "nobody";
+  /** The session's own size, which is that of its driver. */
+  cols: number;
+  rows: number;
+  /** The session's status, as the server names it. */
+  status: string;
+  /** Set once the process has ended. */
+  exit: Exit | undefined;
+  /** Why it ended, if not on purpose. */
+  error: TermfleetError | undefined;
+  /** Typed for a shell that is no more, and perhaps run by it: the user decides. */
+  doubt: Uint8Array | undefined;
+}
+
+export interface AttachmentEvents {
+  /** A channel stands; `recovered`: not one byte was lost. */
+  attached: { recovered: boolean; reason?: Reason };
+  /** Something was refused: input, control. The attachment goes on. */
+  refused: TermfleetError;
+  /** Something happened in the session. */
+  event: SessionEvent;
+}
+
+export interface AttachOptions {
+  screen: Screen;
+  cols: number;
+  rows: number;
+  tier?: Tier;
+  /** Rows of scrollback that a snapshot may bring. */
+  snapshotRows?: number;
+  /** The epoch of a session that this client has just created: it then gets every byte of it. */
+  startEpoch?: number;
+}
+
+/** What an attachment needs of its connection. */
+export interface AttachmentHost {
+  readonly clientId: string;
+  nextAttempt(): number;
+  readonly maxInputBytes: number;
+  /** Frames of this channel belong to the attachment from now on. */
+  bind(link: Link, channel: number, attachment: Attachment): void;
+  /** The channel has ended: its late frames belong to nobody. */
+  unbind(link: Link, channel: number): void;
+  /** An attachment has moved to a link, or has given up on it. */
+  settled(attachment: Attachment, link: Link): void;
+  /** The attachment is over. */
+  release(attachment: Attachment): void;
+}
+
+/** Resizes go out at most this often, the last one always: the server takes 20 a second. */
+const RESIZE_INTERVAL_MS = 50;
+/** Rows of scrollback that a snapshot brings unless asked otherwise: the server's own limit. */
+const SNAPSHOT_ROWS = 500;
+
+export class Attachment {
+  readonly state: Fields<AttachmentState>;
+  readonly events = new Emitter<AttachmentEvents>();
+  readonly #lane = new InputLane();
+  readonly #track: OutputTrack;
+  readonly #acks: Acks;
+  /** Where bytes come and go now. */
+  #at: { link: Link; channel: number } | undefined;
+  /** The link on which a channel has been asked for. */
+  #asking: Link | undefined;
+  #retries = 0;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #size: { cols: number; rows: number };
+  #resizeTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly host: AttachmentHost,
+    readonly sessionId: string,
+    private readonly options: AttachOptions,
+  ) {
+    const { cols, rows } = options;
+    this.#size = { cols, rows };
+    this.#track = new OutputTrack(options.startEpoch);
+    this.#acks = new Acks((offset) => {
+      const at = this.#at;
+      at?.link.sendFrame({ kind: "ack", channel: at.channel, offset });
+    });
+    this.state = new Fields<AttachmentState>({
+      phase: "waiting",
+      driver: "unknown",
+      cols,
+      rows,
+      status: "active",
+      exit: undefined,
+      error: undefined,
+      doubt: undefined,
+    });
+  }
+
+  /**
+   * Sends input. False if it is not taken: the attachment has ended, somebody else drives, or more
+   * is waiting than may. While there is no connection it waits, and is sent once there is one.
+   */
+  send(data: Uint8Array): boolean {
+    const { phase, driver, exit } = this.state.get();
+    if (phase === "ended" || driver === "other" || exit) return false;
+    const taken = this.#lane.push(data);
+    this.#pump();
+    return taken;
+  }
+
+  /** Takes a size. It is the session's once this client drives. */
+  resize(cols: number, rows: number): void {
+    this.#size = { cols, rows };
+    this.#resizeTimer ??= setTimeout(() => {
+      this.#resizeTimer = undefined;
+      this.#sendSize();
+    }, RESIZE_INTERVAL_MS);
+  }
+
+  /** Takes the driver's seat, whoever has it. */
+  take(): void {
+    this.control("take");
+  }
+
+  /** Does something to the session; a refusal is the event `refused`. */
+  control(action: ControlAction): void {
+    const at = this.#at;
+    if (!at) return;
+    at.link.request({ type: "control", channel: at.channel, action }, (answer) => {
+      if (answer instanceof TermfleetError) this.events.emit("refused", answer);
+      else if (action === "take") this.#drive("me");
+    });
+  }
+
+  /** Tells the server whether the session is on the screen. */
+  view(visible: boolean): void {
+    const at = this.#at;
+    at?.link.send({ type: "view", channel: at.channel, visible });
+  }
+
+  /** Decides about the input in doubt: to send it to the present shell, or to forget it. */
+  settleDoubt(sendIt: boolean): void {
+    const { doubt } = this.state.get();
+    this.state.patch({ doubt: undefined });
+    if (doubt && sendIt) this.send(doubt);
+  }
+
+  /** Leaves the session. It goes on without this client. */
+  detach(): void {
+    const at = this.#at;
+    at?.link.send({ type: "detach", channel: at.channel });
+    this.#end(undefined);
+  }
+
+  // What follows is called by the connection.
+
+  /** A link stands: asks for a channel on it. */
+  join(link: Link): void {
+    if (this.state.get().phase === "ended") return;
+    clearTimeout(this.#retryTimer);
+    this.#asking = link;
+    if (!this.#at) this.state.patch({ phase: "attaching" });
+    const { tier, snapshotRows = SNAPSHOT_ROWS } = this.options;
+    link.request(
+      {
+        type: "attach",
+        sessionId: this.sessionId,
+        clientId: this.host.clientId,
+        attempt: this.host.nextAttempt(),
+        ...this.#track.resumePoint,
+        ...(tier === undefined ? {} : { tier }),
+        ...this.#size,
+        snapshotRows,
+      },
+      (answer) => {
+        if (this.#asking !== link) return;
+        if (answer instanceof TermfleetError) this.#attachRefused(link, answer);
+        else if (answer.type === "attached") this.#attached(link, answer);
+      },
+    );
+  }
+
+  /** A link is gone. */
+  leave(link: Link): void {
+    if (this.#asking === link) {
+      this.#asking = undefined;
+      clearTimeout(this.#retryTimer);
+    }
+    if (this.#at?.link !== link) return;
+    this.#at = undefined;
+    this.#acks.stop();
+    if (this.state.get().phase !== "ended") this.state.patch({ phase: "waiting" });
+  }
+
+  /** A frame of this attachment's channel. */
+  frame(frame: ServerFrame): void {
+    switch (frame.kind) {
+      case "input_ack":
+        this.#lane.acked(frame.offset);
+        return this.#pump();
+      case "snapshot":
+        return this.#snapshot(frame);
+      case "output": {
+        const step = this.#track.output(frame);
+        this.#acks.received(this.#track.ackLimit);
+        if (step.do === "sync") this.#sync(step.offset);
+        else if (step.do === "write") this.#write(step.data, step.replay, step.end);
+      }
+    }
+  }
+
+  /** A message about this session that answers no request. */
+  message(link: Link, message: ServerMessage): void {
+    switch (message.type) {
+      case "attached":
+        return this.#attached(link, message);
+      case "detached":
+        return this.#detached(link, message);
+      case "event":
+        return this.#event(message.event);
+      case "error":
+        return this.#error(message);
+      default:
+    }
+  }
+
+  #attached(link: Link, message: Attached): void {
+    if (this.state.get().phase === "ended") return;
+    if (this.#at) this.host.unbind(this.#at.link, this.#at.channel);
+    this.#at = { link, channel: message.channel };
+    this.host.bind(link, message.channel, this);
+    this.#asking = undefined;
+    this.#retries = 0;
+    clearTimeout(this.#retryTimer);
+    this.#continue(message);
+    this.host.settled(this, link);
+  }
+
+  /** Goes on from an `attached` or `synced`. */
+  #continue(message: Attached): void {
+    const { recovered, reason, cols, rows, status, driver } = message;
+    const doubt = this.#lane.attached(message.epoch, message.nextInputOffset);
+    const continues = this.#track.attached(message);
+    this.#acks.begin(message.offset);
+    this.state.patch({
+      phase: "live",
+      driver: driver ? "me" : "other",
+      cols,
+      rows,
+      status,
+      ...(doubt ? { doubt } : {}),
+      ...(status === "closed" ? { exit: this.state.get().exit ?? {} } : { exit: undefined }),
+    });
+    this.events.emit("attached", { recovered, ...(reason ? { reason } : {}) });
+    if (!continues) this.#sync(undefined);
+    if (driver) this.#takeSize();
+    else if (recovered) this.options.screen.resize(cols, rows);
+    this.#pump();
+  }
+
+  #attachRefused(link: Link, error: TermfleetError): void {
+    // The worker has less than this client: what it has is another history.
+    if (error.code === Code.BadOffset) this.#track.forget();
+    if (error.temporary || error.code === Code.BadOffset) return this.#retry(link, error);
+    if (!this.#at) this.#end(error);
+    this.host.settled(this, link);
+  }
+
+  #retry(link: Link, error: TermfleetError): void {
+    const wait = Math.max(retryDelay(this.#retries), error.retryAfterMs ?? 0);
+    this.#retries += 1;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => this.join(link), wait);
+  }
+
+  #detached(link: Link, message: Detached): void {
+    const at = this.#at;
+    if (!at || at.link !== link || at.channel !== message.channel) return;
+    // This client's own newer attachment took over: its answer is on the way.
+    if (message.code === Code.TakenOver && this.#asking) return;
+    this.host.unbind(link, message.channel);
+    this.#at = undefined;
+    const { code, reason, exitCode, signal } = message;
+    if (exitCode !== undefined || signal !== undefined) this.#exited({ ...message });
+    const error = code === undefined ? undefined : new TermfleetError(code, reason || undefined);
+    if (!error?.temporary) return this.#end(error);
+    this.state.patch({ phase: "attaching" });
+    this.#asking = link;
+    this.#retry(link, error);
+  }
+
+  #event(event: SessionEvent): void {
+    if (event.kind === "driver") {
+      this.#drive(event.driver ? "me" : event.taken ? "other" : "nobody");
+    } else if (event.kind === "resized") {
+      this.state.patch({ cols: event.cols, rows: event.rows });
+      if (this.state.get().driver !== "me") this.options.screen.resize(event.cols, event.rows);
+    } else if (event.kind === "status") {
+      this.state.patch({ status: event.status });
+    } else if (event.kind === "exited") {
+      this.#exited(event);
+    }
+    this.events.emit("event", event);
+  }
+
+  #exited({ exitCode, signal }: Exit): void {
+    const exit: Exit = {};
+    if (exitCode !== undefined) exit.exitCode = exitCode;
+    if (signal !== undefined) exit.signal = signal;
+    this.state.patch({ exit, doubt: undefined });
+  }
+
+  #drive(driver: AttachmentState["driver"]): void {
+    this.state.patch({ driver });
+    if (driver === "me") this.#takeSize();
+  }
+
+  #error(message: ErrorMessage): void {
+    const next = message.nextInputOffset;
+    if (message.code === Code.InputGap || message.code === Code.InputWindowExceeded) {
+      if (next !== undefined) this.#sendAgain(next, message.code);
+      return;
+    }
+    if (message.code === Code.BadOffset) return; // A snapshot follows by itself.
+    if (message.code === Code.TakenOver) this.state.patch({ driver: "other" });
+    // Refused input would otherwise be typed later, when nobody expects it.
+    if (next !== undefined) this.#lane.truncate(next);
+    this.events.emit("refused", new TermfleetError(message.code, message.message));
+  }
+
+  #sendAgain(next: number, code: number): void {
+    if (!this.#lane.rewind(next)) {
+      const doubt = this.#lane.lost(next);
+      if (doubt) this.state.patch({ doubt });
+    }
+    // With a full window the next acknowledgement makes room; it comes if anything is in flight.
+    if (code === Code.InputGap || !this.#lane.inFlight) this.#pump();
+  }
+
+  #snapshot(frame: SnapshotFrame): void {
+    const step = this.#track.snapshot(frame);
+    if (step.do === "ignore") return;
+    if (step.first) {
+      this.#acks.jump(frame.offset);
+      this.options.screen.reset(frame.cols, frame.rows);
+    }
+    if (step.end === undefined) return this.options.screen.write(frame.data, true, () => {});
+    this.#acks.received(this.#track.ackLimit);
+    this.options.screen.write(frame.data, true, this.#acks.whenParsed(step.end));
+    if (this.state.get().driver === "me") this.#takeSize();
+  }
+
+  #write(data: Uint8Array, replay: number, end: number): void {
+    const { screen } = this.options;
+    const live = data.length - replay;
+    if (replay > 0) {
+      screen.write(data.subarray(0, replay), true, this.#acks.whenParsed(end - live));
+    }
+    if (live > 0) screen.write(data.subarray(replay), false, this.#acks.whenParsed(end));
+  }
+
+  #sync(offset: number | undefined): void {
+    const at = this.#at;
+    if (!at) return;
+    const request = { type: "sync", channel: at.channel } as const;
+    at.link.request(offset === undefined ? request : { ...request, offset }, (answer) => {
+      if (this.#at !== at) return;
+      if (answer instanceof TermfleetError) this.#syncRefused(at.link, answer);
+      else if (answer.type === "synced" && answer.channel === at.channel) this.#continue(answer);
+      else if (answer.type === "synced") this.#attached(at.link, answer);
+    });
+  }
+
+  #syncRefused(link: Link, error: TermfleetError): void {
+    // A new attachment is the one thing that always leads to a proven state.
+    this.#asking = link;
+    if (error.code === Code.BadOffset) this.#track.forget();
+    this.#retry(link, error);
+  }
+
+  #pump(): void {
+    const at = this.#at;
+    if (!at) return;
+    const { channel } = at;
+    for (;;) {
+      const piece = this.#lane.take(this.host.maxInputBytes);
+      if (!piece) return;
+      at.link.sendFrame({ kind: "input", channel, offset: piece.offset, data: piece.data });
+    }
+  }
+
+  /** This client drives: its own size is the session's. */
+  #takeSize(): void {
+    this.options.screen.resize(this.#size.cols, this.#size.rows);
+    this.#sendSize();
+  }
+
+  #sendSize(): void {
+    const at = this.#at;
+    const { cols, rows } = this.#size;
+    const now = this.state.get();
+    if (!at || (now.driver === "me" && now.cols === cols && now.rows === rows)) return;
+    at.link.send({ type: "resize", channel: at.channel, cols, rows });
+    if (now.driver === "me") this.state.patch({ cols, rows });
+  }
+
+  #end(error: TermfleetError | undefined): void {
+    if (this.#at) this.host.unbind(this.#at.link, this.#at.channel);
+    this.#at = this.#asking = undefined;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#resizeTimer);
+    this.#acks.stop();
+    this.state.patch({ phase: "ended", error });
+    this.host.release(this);
+  }
+}

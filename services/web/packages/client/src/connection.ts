@@ -1,0 +1,297 @@
+/**
+ * The connection to a server: one link at a time, a new one whenever it is lost, and all
+ * attachments moved over to it. Before a server that drains goes away the next link stands already.
+ */
+import { Attachment, type AttachmentHost, type AttachOptions } from "./attachment.ts";
+import { LONGEST_RETRY_MS, retryDelay } from "./backoff.ts";
+import { Code, TermfleetError } from "./codes.ts";
+import { Emitter } from "./emitter.ts";
+import type { ServerFrame } from "./frames.ts";
+import { freshIdentity, type Identity } from "./identity.ts";
+import { Link, type LinkEnd, type OpenSocket, openWebSocket } from "./link.ts";
+import type { ClientMessage, ServerMessage, Welcome } from "./messages.ts";
+import { Store } from "./store.ts";
+
+export type ConnectionState =
+  /** Not asked to connect, or closed on purpose. */
+  | { phase: "idle" }
+  | { phase: "connecting" }
+  | { phase: "connected"; welcome: Welcome }
+  /** Lost; the next try comes at `retryAt` (as `Date.now()` counts). */
+  | { phase: "disconnected"; retryAt: number; reason: string }
+  /** The server does not let this client in: nothing is tried until `connect` is called again. */
+  | { phase: "refused"; error: TermfleetError };
+
+export interface ConnectionEvents {
+  /** Messages about sessions of a project that was subscribed to, and whatever is not handled. */
+  message: ServerMessage;
+  /** The token expires then (ISO 8601): `refresh` wants a new one. */
+  tokenExpiring: string;
+  /** The last heartbeat's way there and back, in milliseconds. */
+  latency: number;
+  /** The server sent something that is not of the protocol. */
+  unreadable: Error;
+}
+
+export interface ConnectionOptions {
+  /** `ws(s)://host/terminal`. */
+  url: string;
+  /** The token to sign in with, asked for at every connection; none where none is needed. */
+  token?: () => string | undefined;
+  /** Who this client is, for the server's log. */
+  client?: { name: string; version: string };
+  identity?: Identity;
+  open?: OpenSocket;
+  random?: () => number;
+}
+
+/** Heartbeats while somebody looks at a session: a dead tunnel is found within 6 s. */
+const BUSY_HEARTBEAT_MS = 2_000;
+/** Heartbeats otherwise. */
+const QUIET_HEARTBEAT_MS = 25_000;
+/** A connection that stood this long was a good one: the next loss is retried at once. */
+const STABLE_MS = 5_000;
+/** A link that is being replaced is dropped after this, moved from or not. */
+const HANDOVER_MS = 5_000;
+/** What one input message may carry until `welcome` says so. */
+const DEFAULT_INPUT_BYTES = 32 * 1024;
+
+/** Close codes after which trying again is no use, and the code that each stands for. */
+const FINAL_CLOSE: ReadonlyMap<number, number> = new Map([
+  [4001, Code.Unauthorized],
+  [4002, Code.Forbidden],
+  [4003, Code.TokenExpired],
+]);
+
+export class Connection {
+  readonly state = new Store<ConnectionState>({ phase: "idle" });
+  readonly events = new Emitter<ConnectionEvents>();
+  readonly #identity: Identity;
+  readonly #attachments = new Map<string, Attachment>();
+  readonly #channels = new Map<Link, Map<number, Attachment>>();
+  readonly #host: AttachmentHost;
+  /** The newest link: new requests go there. */
+  #link: Link | undefined;
+  /** The link that it replaces while attachments move. */
+  #old: { link: Link; waiting: Set<Attachment>; timer: ReturnType<typeof setTimeout> } | undefined;
+  /** A link that has not been welcomed yet, while another still serves. */
+  #upcoming: Link | undefined;
+  #retries = 0;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #connectedAt = 0;
+  #heartbeatMs = QUIET_HEARTBEAT_MS;
+  #maxInputBytes = DEFAULT_INPUT_BYTES;
+
+  constructor(private readonly options: ConnectionOptions) {
+    this.#identity = options.identity ?? freshIdentity();
+    this.#host = this.#makeHost();
+  }
+
+  /** Connects, and stays connected until `close`. */
+  connect(): void {
+    const { phase } = this.state.get();
+    if (phase === "connecting" || phase === "connected") return;
+    this.#open();
+  }
+
+  /** Ends everything on purpose. Attachments wait for the next `connect`. */
+  close(): void {
+    clearTimeout(this.#retryTimer);
+    this.state.set({ phase: "idle" });
+    for (const link of [this.#upcoming, this.#old?.link, this.#link]) link?.close();
+  }
+
+  /** Attaches to a session; at most once for each. */
+  attach(sessionId: string, options: AttachOptions): Attachment {
+    this.#attachments.get(sessionId)?.detach();
+    const attachment = new Attachment(this.#host, sessionId, options);
+    this.#attachments.set(sessionId, attachment);
+    if (this.#link?.isOpen) attachment.join(this.#link);
+    return attachment;
+  }
+
+  /** Sends a request; its refusal rejects with a {@link TermfleetError}. */
+  request(message: ClientMessage): Promise<ServerMessage> {
+    const link = this.#link;
+    if (!link?.isOpen) return Promise.reject(new TermfleetError(Code.ConnectionFailed));
+    return new Promise((resolve, reject) => {
+      link.request(message, (answer) => {
+        if (answer instanceof TermfleetError) reject(answer);
+        else resolve(answer);
+      });
+    });
+  }
+
+  /** Renews the token of the present connection. */
+  async refresh(token: string): Promise<void> {
+    await this.request({ type: "auth_refresh", token });
+  }
+
+  /** Somebody looks at a session, or nobody does: decides how soon a dead socket is found. */
+  setBusy(busy: boolean): void {
+    this.#heartbeatMs = busy ? BUSY_HEARTBEAT_MS : QUIET_HEARTBEAT_MS;
+    this.#link?.setHeartbeat(this.#heartbeatMs);
+  }
+
+  /** Something happened to the network or the page: looks at once how things stand. */
+  probe(): void {
+    if (this.state.get().phase === "disconnected") this.#open();
+    else this.#link?.probe();
+  }
+
+  #open(): void {
+    clearTimeout(this.#retryTimer);
+    this.state.set({ phase: "connecting" });
+    this.#link = this.#newLink();
+  }
+
+  #newLink(): Link {
+    const { url, token, client, open = openWebSocket } = this.options;
+    const link: Link = new Link({
+      url,
+      open,
+      token: token?.(),
+      client: { name: "termfleet-client", version: "0.1.0", ...client, capabilities: [] },
+      onWelcome: (welcome) => this.#welcomed(link, welcome),
+      onMessage: (message) => this.#message(link, message),
+      onFrame: (frame) => this.#frame(link, frame),
+      onEnd: (end) => this.#ended(link, end),
+      onLatency: (ms) => this.events.emit("latency", ms),
+      onUnreadable: (error) => this.events.emit("unreadable", error),
+    });
+    this.#channels.set(link, new Map());
+    return link;
+  }
+
+  #welcomed(link: Link, welcome: Welcome): void {
+    if (link === this.#upcoming) this.#handOver(link);
+    this.#connectedAt = Date.now();
+    this.#maxInputBytes = Math.min(welcome.limits.maxInputBytes, DEFAULT_INPUT_BYTES);
+    link.setHeartbeat(this.#heartbeatMs);
+    this.state.set({ phase: "connected", welcome });
+    for (const attachment of [...this.#attachments.values()]) attachment.join(link);
+  }
+
+  #handOver(link: Link): void {
+    const before = this.#link;
+    this.#upcoming = undefined;
+    this.#link = link;
+    if (!before) return;
+    const timer = setTimeout(() => this.#dropOld(), HANDOVER_MS);
+    this.#old = { link: before, waiting: new Set(this.#attachments.values()), timer };
+    if (this.#old.waiting.size === 0) this.#dropOld();
+  }
+
+  #dropOld(): void {
+    const old = this.#old;
+    if (!old) return;
+    clearTimeout(old.timer);
+    this.#old = undefined;
+    old.link.close();
+  }
+
+  #ended(link: Link, end: LinkEnd): void {
+    this.#channels.delete(link);
+    for (const attachment of [...this.#attachments.values()]) attachment.leave(link);
+    if (link === this.#upcoming) {
+      this.#upcoming = undefined;
+    } else if (link === this.#old?.link) {
+      clearTimeout(this.#old.timer);
+      this.#old = undefined;
+    } else if (link === this.#link) {
+      this.#link = this.#upcoming;
+      this.#upcoming = undefined;
+      if (this.#link) this.state.set({ phase: "connecting" });
+      else this.#lost(end);
+    }
+  }
+
+  #lost(end: LinkEnd): void {
+    const { phase } = this.state.get();
+    if (phase === "idle") return;
+    const code = FINAL_CLOSE.get(end.closeCode);
+    if (code !== undefined) {
+      const error = new TermfleetError(end.error?.code ?? code, end.error?.message);
+      this.state.set({ phase: "refused", error });
+      return;
+    }
+    if (phase === "connected" && Date.now() - this.#connectedAt >= STABLE_MS) this.#retries = 0;
+    const asked = Math.min(end.error?.retryAfterMs ?? 0, LONGEST_RETRY_MS);
+    const wait = Math.max(retryDelay(this.#retries, this.options.random), asked);
+    this.#retries += 1;
+    const reason = end.error?.message ?? end.reason;
+    this.state.set({ phase: "disconnected", retryAt: Date.now() + wait, reason });
+    this.#retryTimer = setTimeout(() => this.#open(), wait);
+  }
+
+  #frame(link: Link, frame: ServerFrame): void {
+    // A channel that has ended belongs to nobody: its late frames are ignored.
+    this.#channels.get(link)?.get(frame.channel)?.frame(frame);
+  }
+
+  #message(link: Link, message: ServerMessage): void {
+    switch (message.type) {
+      case "attached":
+      case "detached":
+      case "event":
+        this.#attachments.get(message.sessionId)?.message(link, message);
+        break;
+      case "error":
+        this.#owner(link, message.channel, message.sessionId)?.message(link, message);
+        break;
+      case "draining":
+        this.#drain(message.retryAfterMs);
+        break;
+      case "token_expiring":
+        this.events.emit("tokenExpiring", message.expiresAt);
+        break;
+      default:
+    }
+    this.events.emit("message", message);
+  }
+
+  #owner(link: Link, channel?: number, sessionId?: string): Attachment | undefined {
+    if (channel !== undefined) return this.#channels.get(link)?.get(channel);
+    return sessionId === undefined ? undefined : this.#attachments.get(sessionId);
+  }
+
+  /** The server is going away: the next link is made while this one still serves. */
+  #drain(retryAfterMs: number): void {
+    if (this.#upcoming || this.#old) return;
+    const random = this.options.random ?? Math.random;
+    const wait = Math.min(retryAfterMs, LONGEST_RETRY_MS) * random();
+    const link = this.#link;
+    setTimeout(() => {
+      if (this.#link === link && link?.isOpen) this.#upcoming ??= this.#newLink();
+    }, wait);
+  }
+
+  #makeHost(): AttachmentHost {
+    const maxInputBytes = (): number => this.#maxInputBytes;
+    return {
+      clientId: this.#identity.clientId,
+      nextAttempt: () => this.#identity.nextAttempt(),
+      get maxInputBytes() {
+        return maxInputBytes();
+      },
+      bind: (link, channel, attachment) => this.#channels.get(link)?.set(channel, attachment),
+      unbind: (link, channel) => this.#channels.get(link)?.delete(channel),
+      settled: (attachment, link) => this.#settled(attachment, link),
+      release: (attachment) => this.#release(attachment),
+    };
+  }
+
+  #settled(attachment: Attachment, link: Link): void {
+    const old = this.#old;
+    if (!old || link === old.link) return;
+    old.waiting.delete(attachment);
+    if (old.waiting.size === 0) this.#dropOld();
+  }
+
+  #release(attachment: Attachment): void {
+    if (this.#attachments.get(attachment.sessionId) === attachment) {
+      this.#attachments.delete(attachment.sessionId);
+    }
+    this.#old?.waiting.delete(attachment);
+  }
+}

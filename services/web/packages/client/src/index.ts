@@ -1,0 +1,50 @@
+/**
+ * `@termfleet/client`: terminals over WebSockets that survive lost connections, exactly.
+ *
+ * A {@link Connection} stays connected; an {@link Attachment} is one session on it; `xterm.ts` (its
+ * own entry point) draws one with xterm.js; {@link TerminalApi} is the REST interface.
+ */
+export {
+  Attachment,
+  type AttachmentEvents,
+  type AttachmentState,
+  type AttachOptions,
+  type Exit,
+  type Screen,
+} from "./attachment.ts";
+export { Code, type CodeEntry, CODES, explain, type Retry, TermfleetError } from "./codes.ts";
+export {
+  Connection,
+  type ConnectionEvents,
+  type ConnectionOptions,
+  type ConnectionState,
+} from "./connection.ts";
+export { Emitter, type Unsubscribe } from "./emitter.ts";
+export {
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  FrameError,
+  type Reason,
+  REASONS,
+} from "./frames.ts";
+export { claimIdentity, freshIdentity, type Identity } from "./identity.ts";
+export { type OpenSocket, type Socket } from "./link.ts";
+export type {
+  ClientMessage,
+  ControlAction,
+  ServerMessage,
+  SessionEvent,
+  Tier,
+  Welcome,
+} from "./messages.ts";
+export { socketUrl, watchPage } from "./page.ts";
+export { type ApiOptions, type SessionPatch, TerminalApi } from "./rest.ts";
+export {
+  type CreateSession,
+  isAlive,
+  type Session,
+  type SessionConfig,
+  type SessionStatus,
+} from "./session.ts";
+export { Fields, type Readable, Store } from "./store.ts";

@@ -1,0 +1,141 @@
+/** The JSON messages of `termfleet.v1`, as discriminated unions; bytes travel in `frames.ts`. */
+import type { Reason } from "./frames.ts";
+import type { CreateSession, Session } from "./session.ts";
+
+/** The subprotocol. */
+export const SUBPROTOCOL = "termfleet.v1";
+
+export type Tier = "auto" | "live" | "preview" | "events";
+export type ControlAction = "take" | "release" | "interrupt" | "clear" | "kill" | "restart";
+
+export interface ClientInfo {
+  name: string;
+  version: string;
+  capabilities: string[];
+}
+
+export interface Attach {
+  type: "attach";
+  sessionId: string;
+  clientId: string;
+  attempt: number;
+  /** With `offset`, or neither. */
+  epoch?: number;
+  offset?: number;
+  tier?: Tier;
+  cols?: number;
+  rows?: number;
+  snapshotRows?: number;
+}
+
+/** What a client may send. */
+export type ClientMessage =
+  | { type: "handshake"; auth?: { token: string }; client: ClientInfo }
+  | ({ type: "create"; cols?: number; rows?: number } & CreateSession)
+  | Attach
+  | { type: "detach"; channel: number }
+  | { type: "sync"; channel: number; offset?: number }
+  | { type: "resize"; channel: number; cols: number; rows: number }
+  | { type: "view"; channel: number; visible: boolean }
+  | { type: "control"; channel: number; action: ControlAction }
+  | { type: "close"; sessionId: string }
+  | { type: "subscribe" | "unsubscribe"; projectId: string }
+  | { type: "auth_refresh"; token: string }
+  | { type: "heartbeat"; timestamp: number };
+
+export interface Welcome {
+  type: "welcome";
+  connectionId: string;
+  user: { id: string; role: string; tenant: string };
+  /** When the token expires, ISO 8601. */
+  expiresAt?: string;
+  server: { version: string; instance: string };
+  limits: {
+    maxMessageBytes: number;
+    maxInputBytes: number;
+    maxChannels: number;
+    windowBytes: number;
+  };
+  heartbeatMs: number;
+}
+
+/** The answer to `attach` and `sync`, or, unasked, a channel in another's place. */
+export interface Attached {
+  type: "attached" | "synced";
+  channel: number;
+  replaces?: number;
+  sessionId: string;
+  epoch: number;
+  /** Where output goes on. */
+  offset: number;
+  /** The newest output there was. */
+  head: number;
+  /** The missing bytes follow; else a snapshot does. */
+  recovered: boolean;
+  reason?: Reason;
+  /** This client drives. */
+  driver: boolean;
+  nextInputOffset: number;
+  cols: number;
+  rows: number;
+  status: string;
+}
+
+export interface Detached {
+  type: "detached";
+  channel: number;
+  sessionId: string;
+  code?: number;
+  reason: string;
+  exitCode?: number;
+  signal?: number;
+}
+
+/** Something that happened in a session. */
+export type SessionEvent =
+  | { kind: "bell" }
+  | { kind: "title"; title: string }
+  | { kind: "cwd"; path: string }
+  | { kind: "resized"; cols: number; rows: number }
+  | { kind: "driver"; driver: boolean; taken: boolean }
+  | { kind: "status"; status: string; previous: string; reason: string }
+  | { kind: "exited"; exitCode?: number; signal?: number }
+  /** A kind that this client makes nothing of. */
+  | { kind: "other"; name: string };
+
+export interface EventMessage {
+  type: "event";
+  sessionId: string;
+  channel?: number;
+  event: SessionEvent;
+}
+
+export interface ErrorMessage {
+  type: "error";
+  channel?: number;
+  sessionId?: string;
+  code: number;
+  message: string;
+  retryAfterMs?: number;
+  nextInputOffset?: number;
+  offset?: number;
+}
+
+/** What a client is sent. */
+export type ServerMessage = { id?: string } & (
+  | Welcome
+  | Attached
+  | Detached
+  | EventMessage
+  | ErrorMessage
+  | { type: "created" | "session_created" | "session_updated"; session: Session }
+  | { type: "done"; channel: number; action: string }
+  | { type: "closed"; sessionId: string }
+  | { type: "session_closed"; sessionId: string; reason: string; exitCode?: number }
+  | { type: "subscribed"; projectId: string; sessions: Session[] }
+  | { type: "draining"; retryAfterMs: number }
+  | { type: "token_expiring" | "auth_refreshed"; expiresAt: string }
+  | { type: "heartbeat"; timestamp?: number; serverTime: number }
+  /** A type that this client makes nothing of: servers may be newer. */
+  | { type: "other"; name: string }
+);

@@ -1,0 +1,88 @@
+/**
+ * Draws an attachment with xterm.js: `@termfleet/client/xterm`. The terminal is the caller's; only
+ * its types are imported here.
+ */
+import type { IDisposable, Terminal } from "@xterm/xterm";
+import type { Attachment, Screen } from "./attachment.ts";
+import { Replies } from "./replies.ts";
+
+/** What of xterm.js is used; `@xterm/headless` has it too. */
+export type TerminalLike = Pick<
+  Terminal,
+  "write" | "resize" | "cols" | "rows" | "parser" | "onData" | "onBinary"
+>;
+
+/** Reset to the initial state, whatever sequence was being parsed. */
+const RESET = "\x18\x1bc";
+
+/** A screen for {@link Attachment}s, and the keyboard that goes with it. */
+export class XtermScreen implements Screen, IDisposable {
+  readonly #replies: Replies;
+  readonly #subscriptions: IDisposable[];
+  #attachment: Attachment | undefined;
+  /** Is the chunk being parsed a replay? */
+  #replay = false;
+  /** Is the newest queued chunk one? */
+  #queuedReplay = false;
+
+  /** `onRefused` is called when something typed was not taken. */
+  constructor(
+    private readonly terminal: TerminalLike,
+    private readonly onRefused: (data: string) => void = () => {},
+  ) {
+    this.#replies = new Replies(terminal, () => this.#replay || !this.#drives());
+    const encoder = new TextEncoder();
+    this.#subscriptions = [
+      terminal.onData((text) => this.#typed(text, encoder.encode(text))),
+      terminal.onBinary((text) =>
+        this.#typed(text, Uint8Array.from(text, (char) => char.charCodeAt(0))),
+      ),
+    ];
+  }
+
+  /** Input goes to this attachment from now on. */
+  connect(attachment: Attachment): void {
+    this.#attachment = attachment;
+  }
+
+  reset(cols: number, rows: number): void {
+    this.#markReplay(true);
+    this.terminal.write(RESET);
+    this.resize(cols, rows);
+  }
+
+  resize(cols: number, rows: number): void {
+    // A write's callback runs between its neighbours: earlier bytes are drawn in the earlier size.
+    this.terminal.write("", () => {
+      const { terminal } = this;
+      if (terminal.cols !== cols || terminal.rows !== rows) terminal.resize(cols, rows);
+    });
+  }
+
+  write(data: Uint8Array, replay: boolean, parsed: () => void): void {
+    this.#markReplay(replay);
+    this.terminal.write(data, parsed);
+  }
+
+  dispose(): void {
+    this.#replies.dispose();
+    for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  #markReplay(replay: boolean): void {
+    if (replay === this.#queuedReplay) return;
+    this.#queuedReplay = replay;
+    this.terminal.write("", () => {
+      this.#replay = replay;
+    });
+  }
+
+  #drives(): boolean {
+    return this.#attachment?.state.get().driver === "me";
+  }
+
+  #typed(text: string, bytes: Uint8Array): void {
+    if (this.#replies.swallows()) return;
+    if (!this.#attachment?.send(bytes)) this.onRefused(text);
+  }
+}

@@ -1,0 +1,93 @@
+/** The xterm.js binding against the real parser: replies are swallowed or given, keys never are. */
+import { readFileSync } from "node:fs";
+import xterm from "@xterm/headless";
+import { expect, test } from "vitest";
+import { type TerminalLike, XtermScreen } from "../src/xterm.ts";
+import type { Attachment } from "../src/attachment.ts";
+import { bytes } from "./fake.ts";
+
+function terminal(driver: string) {
+  const term = new xterm.Terminal({ cols: 80, rows: 24, allowProposedApi: true });
+  const sent: string[] = [];
+  const screen = new XtermScreen(term as unknown as TerminalLike);
+  screen.connect({
+    state: { get: () => ({ driver }) },
+    send: (data: Uint8Array) => sent.push(new TextDecoder().decode(data)) > 0,
+  } as unknown as Attachment);
+  const write = (text: string, replay: boolean) =>
+    new Promise<void>((parsed) => screen.write(bytes(text), replay, parsed));
+  return { term, sent, screen, write };
+}
+
+/** Everything that xterm.js 6 without a window answers. */
+const QUERIES: [string, string][] = [
+  ["primary attributes", "\x1b[c"],
+  ["secondary attributes", "\x1b[>c"],
+  ["status", "\x1b[5n"],
+  ["cursor", "\x1b[6n"],
+  ["cursor with page", "\x1b[?6n"],
+  ["ANSI mode", "\x1b[4$p"],
+  ["DEC mode", "\x1b[?25$p"],
+  ["setting", "\x1bP$qm\x1b\\"],
+];
+
+test.each(QUERIES)("%s: a live driver answers once", async (_name, query) => {
+  const { sent, write } = terminal("me");
+  await write(query, false);
+  expect(sent).toHaveLength(1);
+});
+
+test.each(QUERIES)("%s: nobody answers a replay", async (_name, query) => {
+  const { sent, write } = terminal("me");
+  await write(`a${query}b`, true);
+  expect(sent).toEqual([]);
+});
+
+test.each(QUERIES)("%s: who does not drive does not answer", async (_name, query) => {
+  const { sent, write } = terminal("other");
+  await write(query, false);
+  expect(sent).toEqual([]);
+});
+
+test("the answers that are watched for are all that xterm.js has", () => {
+  // A new version may answer more: this list has to be looked at again then.
+  const file = new URL("../../../node_modules/@xterm/xterm/package.json", import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
+  expect(version).toBe("6.0.0");
+});
+
+test("where a replay ends is exact", async () => {
+  const { sent, screen, write } = terminal("me");
+  screen.write(bytes("\x1b[5n"), true, () => {});
+  await write("\x1b[6n", false);
+  expect(sent).toEqual(["\x1b[1;1R"]);
+});
+
+test("keys typed while a replay is being drawn go to the shell", async () => {
+  const { term, sent, screen, write } = terminal("me");
+  // More than a terminal parses in one go, so that keys fall between its pieces.
+  for (let at = 0; at < 200; at += 1) screen.write(bytes("\x1b[c".repeat(2_000)), true, () => {});
+  const drawn = write("end", true);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  term.input("k");
+  await drawn;
+  expect(sent).toEqual(["k"]);
+});
+
+test("titles are kept and restored in a replay as well", async () => {
+  const { term, write } = terminal("me");
+  term.options.windowOptions = { pushTitle: true, popTitle: true };
+  const titles: string[] = [];
+  term.onTitleChange((title) => titles.push(title));
+  await write("\x1b]0;first\x07\x1b[22;0t\x1b]0;second\x07\x1b[23;0t", true);
+  expect(titles).toEqual(["first", "second", "first"]);
+});
+
+test("a snapshot clears the screen and takes its size in its turn", async () => {
+  const { term, screen, write } = terminal("me");
+  screen.write(bytes("old\x1b]0;never ended"), false, () => {});
+  screen.reset(40, 10);
+  await write("new", true);
+  expect([term.cols, term.rows]).toEqual([40, 10]);
+  expect(term.buffer.active.getLine(0)?.translateToString(true)).toBe("new");
+});

@@ -1,0 +1,8 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  // Packages are tested from their sources, not from an older build of them.
+  resolve: { conditions: ["termfleet-source"] },
+  ssr: { resolve: { conditions: ["termfleet-source"] } },
+  test: { include: ["packages/*/test/**/*.test.ts", "app/test/**/*.test.ts"] },
+});
