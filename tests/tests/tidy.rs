@@ -34,7 +34,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("ptyhost", &["session"]),
     ("web", &[]),
     ("tests", &["proto", "token"]),
-    ("load", &["proto", "token"]),
+    // The load generator starts the product and talks to it as the tests do.
+    ("load", &["proto", "token", "tests"]),
     // The one binary puts everything together.
     (
         "termfleet",

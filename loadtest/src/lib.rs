@@ -1,1 +1,0 @@
-//! Measures Termfleet, and the floors beside it.
