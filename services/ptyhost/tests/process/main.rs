@@ -1,0 +1,6 @@
+//! The ptyhost as a real process with real shells, seen through its worker's half.
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+mod echo;
