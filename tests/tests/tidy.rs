@@ -92,7 +92,8 @@ fn every_crate_has_a_row_and_imports_only_what_its_row_allows() {
             return vec![format!("{from} has no row in ARROWS: say there what it may import")];
         };
         let ours = imports.iter().filter_map(|import| import.house());
-        ours.filter(|to| !row.contains(to))
+        // A crate may name itself for its tests, to switch on a feature.
+        ours.filter(|to| to != from && !row.contains(to))
             .map(|to| format!("{from} imports {to}: turn the arrow, or move what they share"))
             .collect()
     }));
