@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use async_trait::async_trait;
@@ -84,7 +84,7 @@ type Name = (TenantId, ProjectId);
 type Senders = HashMap<Name, broadcast::Sender<Hint>>;
 
 /// Local fan-out: whoever subscribes in this process, by project.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Topics {
     // Short and private: held for a look-up and a send, which never blocks.
     senders: Arc<Mutex<Senders>>,
@@ -97,7 +97,7 @@ impl Topics {
             .entry(name.clone())
             .or_insert_with(|| broadcast::channel(HINTS).0)
             .subscribe();
-        Subscription { hints, _topic: Topic { name, topics: self.clone() } }
+        Subscription { hints, _topic: Topic { name, senders: Arc::downgrade(&self.senders) } }
     }
 
     pub(crate) fn publish(&self, tenant: &TenantId, project: &ProjectId, hint: Hint) {
@@ -109,16 +109,18 @@ impl Topics {
     }
 }
 
-/// Removes a topic with its last subscriber, so that topics are as many as watched projects.
+/// Removes a topic with its last subscriber, so that topics are as many as watched projects. It
+/// does not keep the store alive: a subscriber hears of the store's end.
 #[derive(Debug)]
 struct Topic {
     name: Name,
-    topics: Topics,
+    senders: Weak<Mutex<Senders>>,
 }
 
 impl Drop for Topic {
     fn drop(&mut self) {
-        let mut senders = lock(&self.topics.senders);
+        let Some(senders) = self.senders.upgrade() else { return };
+        let mut senders = lock(&senders);
         if senders.get(&self.name).is_some_and(|sender| sender.receiver_count() == 0) {
             senders.remove(&self.name);
         }
@@ -128,4 +130,60 @@ impl Drop for Topic {
 fn lock(senders: &Mutex<Senders>) -> MutexGuard<'_, Senders> {
     // A panic while the lock was held leaves a map that is still whole: look-ups and inserts only.
     senders.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Slow subscribers, and topics that nobody watches.
+
+    use super::*;
+
+    fn place() -> (TenantId, ProjectId) {
+        ("acme".parse().unwrap(), "shop".parse().unwrap())
+    }
+
+    fn publish(topics: &Topics, version: u64) {
+        let (tenant, project) = place();
+        let id = format!("{}-{}", "a".repeat(8), "b".repeat(26)).parse().unwrap();
+        topics.publish(&tenant, &project, Hint::Session { what: What::Updated, id, version });
+    }
+
+    fn version(hint: Option<Hint>) -> Option<u64> {
+        match hint {
+            Some(Hint::Session { version, .. }) => Some(version),
+            Some(Hint::Resync) | None => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_subscriber_is_told_to_read_again_and_then_hears_the_newest() {
+        let (topics, (tenant, project)) = (Topics::default(), place());
+        let mut hints = topics.subscribe(&tenant, &project);
+        let last = HINTS as u64 + 1;
+        (1..=last).for_each(|version| publish(&topics, version));
+        assert_eq!(hints.recv().await, Some(Hint::Resync));
+        for expected in 2..=last {
+            assert_eq!(version(hints.recv().await), Some(expected));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_topic_goes_with_its_last_subscriber_and_not_before() {
+        let (topics, (tenant, project)) = (Topics::default(), place());
+        let one = topics.subscribe(&tenant, &project);
+        let mut two = topics.subscribe(&tenant, &project);
+        drop(one);
+        publish(&topics, 1);
+        assert_eq!(version(two.recv().await), Some(1));
+        drop(two);
+        assert!(lock(&topics.senders).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_hears_of_the_stores_end() {
+        let (topics, (tenant, project)) = (Topics::default(), place());
+        let mut hints = topics.subscribe(&tenant, &project);
+        drop(topics);
+        assert_eq!(hints.recv().await, None);
+    }
 }

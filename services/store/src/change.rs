@@ -56,10 +56,10 @@ impl Change {
         if session.status != Status::Closed {
             session.process_id = process_id.or(session.process_id);
         }
-        let telling = *session != before;
         session.counters = counters.unwrap_or(session.counters);
         let active = last_activity_at.unwrap_or(session.last_activity_at);
         session.last_activity_at = session.last_activity_at.max(active);
+        let telling = tells(&before, session);
         if telling {
             session.updated_at = now;
         }
@@ -67,8 +67,42 @@ impl Change {
     }
 }
 
+/// Is there something to tell between two versions of a record?
+pub(crate) fn tells(before: &Session, after: &Session) -> bool {
+    let quiet = Session {
+        counters: after.counters,
+        last_activity_at: after.last_activity_at,
+        updated_at: after.updated_at,
+        ..before.clone()
+    };
+    quiet != *after
+}
+
+/// What a record becomes when its owner asserts another: the owner's half is the owner's, the
+/// client's half and what was settled at creation stay.
+pub(crate) fn merge(stored: &Session, asserted: Session, now: Timestamp) -> Session {
+    let mut merged = Session {
+        tenant: stored.tenant.clone(),
+        project: stored.project.clone(),
+        user: stored.user.clone(),
+        alias: stored.alias.clone().or(asserted.alias),
+        tab_name: stored.tab_name.clone(),
+        layout: stored.layout.clone(),
+        theme: stored.theme.clone(),
+        labels: stored.labels.clone(),
+        created_at: stored.created_at,
+        updated_at: stored.updated_at,
+        last_activity_at: stored.last_activity_at.max(asserted.last_activity_at),
+        suspended_at: stored.suspended_at.or(asserted.suspended_at),
+        ..asserted
+    };
+    let status = merged.status;
+    enter(&mut merged, status, now);
+    merged
+}
+
 /// What comes with a status: the time of a suspension, and no process once it is closed.
-fn enter(session: &mut Session, status: Status, now: Timestamp) {
+pub(crate) fn enter(session: &mut Session, status: Status, now: Timestamp) {
     match status {
         Status::Suspended => session.suspended_at = session.suspended_at.or(Some(now)),
         Status::Initializing | Status::Active | Status::Recovering | Status::Error => {

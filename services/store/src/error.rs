@@ -100,3 +100,44 @@ impl From<StoreError> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! How each refusal is told.
+
+    use super::*;
+
+    fn id() -> SessionId {
+        format!("{}-{}", "a".repeat(8), "b".repeat(26)).parse().unwrap()
+    }
+
+    #[test]
+    fn every_error_has_its_code_and_what_may_pass_says_when() {
+        let current = Epoch::new(3);
+        let cases = [
+            (StoreError::ProjectFull { limit: 10 }, 1002, None),
+            (StoreError::UserFull { limit: 20 }, 1002, None),
+            (StoreError::AliasTaken { holder: id() }, 1003, None),
+            (StoreError::AlreadyExists, 1003, None),
+            (StoreError::ReservationGone, 1004, None),
+            (StoreError::NotFound, 1001, None),
+            (StoreError::Ended, 1006, None),
+            (StoreError::Superseded { current }, 5003, Some(LOST_RACE_RETRY_MS)),
+            (StoreError::Outdated { stored: current }, 5003, Some(LOST_RACE_RETRY_MS)),
+            (StoreError::BadCursor, 2004, None),
+            (StoreError::Misplaced, 5001, None),
+            (StoreError::Unavailable { retry_after_ms: 700 }, 5003, Some(700)),
+        ];
+        for (error, number, retry_after_ms) in cases {
+            let refusal = Refusal::from(error.clone());
+            assert_eq!(refusal.code.number(), number, "{error}");
+            assert_eq!(refusal.retry_after_ms, retry_after_ms, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_taken_alias_does_not_tell_whose_it_is() {
+        let refusal = Refusal::from(StoreError::AliasTaken { holder: id() });
+        assert!(!refusal.to_string().contains(id().as_str()), "{refusal}");
+    }
+}

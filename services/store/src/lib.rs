@@ -11,8 +11,16 @@ pub mod change;
 pub mod error;
 pub mod page;
 
+pub mod clock;
+pub mod memory;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
 pub use bus::{Bus, Hint, Subscription, What};
 pub use change::Change;
+pub use clock::{Clock, ManualClock, SystemClock};
 pub use directory::{Directory, Fence, Limits, Reservation, Timings, Touch, Untouched};
 pub use error::StoreError;
+pub use memory::MemoryStore;
 pub use page::{Cursor, Listing, Page};

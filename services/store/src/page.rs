@@ -85,3 +85,26 @@ impl Page {
         Listing { sessions, next }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! What a client may send as a cursor.
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text_to_the_nanosecond() {
+        let id = format!("{}-{}", "a".repeat(8), "b".repeat(26)).parse().unwrap();
+        let cursor = Cursor { created_ns: 1_767_225_600_123_456_789, id };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+
+    #[test]
+    fn what_no_listing_gave_is_not_a_cursor() {
+        let id = format!("{}-{}", "a".repeat(8), "b".repeat(26));
+        let far = format!("{}.{id}", i128::MAX);
+        for bad in ["", ".", "1", "1.", &id, &format!("x.{id}"), &format!("1.{id}.1"), &far] {
+            assert_eq!(bad.parse::<Cursor>(), Err(StoreError::BadCursor), "{bad:?}");
+        }
+    }
+}

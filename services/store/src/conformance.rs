@@ -1,0 +1,176 @@
+//! What every store promises, as tests that any implementation passes as they are.
+//!
+//! An implementation gives a [`Stage`] and calls `termfleet_store::conformance!(ItsStage)` once in a
+//! test file; that makes one test a promise. The promises are in the groups below, one file each;
+//! `model` plays random operations against a model of a few lines. Nothing here knows what stands
+//! behind the traits.
+
+// Assertions are all that this module is for.
+#![allow(clippy::unwrap_used)]
+
+mod script;
+
+use std::{future::Future, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{
+    bus::Bus,
+    directory::{Directory, Timings},
+};
+
+/// A store to test, and the means to let its time pass.
+#[async_trait]
+pub trait Stage: Sized + Send + Sync + 'static {
+    /// The implementation.
+    type Store: Directory + Bus + 'static;
+
+    /// Random plays against the model; fewer where each costs real time.
+    const PLAYS: u32 = 128;
+
+    /// A store that holds nothing yet.
+    async fn open() -> Self;
+
+    /// That store.
+    fn store(&self) -> &Arc<Self::Store>;
+
+    /// How long things last in it.
+    fn timings(&self) -> Timings;
+
+    /// Lets this much of the store's time pass, by turning its clock or by waiting.
+    async fn pass(&self, ms: u64);
+}
+
+/// One list of all promises: it makes the modules, a function for each, and the macro that turns
+/// them into tests. A promise that is written but not listed is dead code, and so does not compile.
+macro_rules! promises {
+    ($d:tt $($group:ident { $($promise:ident,)* })*) => {
+        $(
+            mod $group;
+            $(
+                #[doc(hidden)]
+                pub fn $promise<S: Stage>() {
+                    perform::<S, _>(async |stage| $group::$promise(stage).await);
+                }
+            )*
+        )*
+
+        /// Makes a test of every promise, for the store of this [`Stage`](crate::conformance::Stage).
+        #[macro_export]
+        macro_rules! conformance {
+            ($d stage:ty) => {
+                $(mod $group {
+                    #[allow(unused_imports)]
+                    use super::*;
+                    $(#[test]
+                    fn $promise() {
+                        $d crate::conformance::$promise::<$d stage>();
+                    })*
+                })*
+                mod model {
+                    #[allow(unused_imports)]
+                    use super::*;
+                    #[test]
+                    fn random_operations_agree_with_the_model_and_never_exceed_a_limit() {
+                        $d crate::conformance::agrees_with_the_model::<$d stage>();
+                    }
+                }
+            };
+        }
+    };
+}
+
+promises! { $
+    limits {
+        a_thousand_parallel_creates_make_exactly_the_projects_limit,
+        a_thousand_parallel_creates_over_five_projects_make_exactly_the_users_limit,
+        creates_and_closes_in_a_race_stay_within_the_limit_and_leak_nothing,
+        a_refused_reservation_holds_nothing,
+        a_closed_session_frees_its_places_at_once,
+        tenants_with_the_same_names_count_apart,
+        a_shell_that_runs_is_asserted_above_the_limit_and_counts,
+    }
+    reservations {
+        half_done_creations_leak_nothing,
+        an_expired_reservation_cannot_be_committed,
+        a_place_that_was_lost_to_another_is_not_committed,
+        a_renewed_reservation_counts_once_and_stands_longer,
+        a_cancelled_reservation_frees_its_place_at_once,
+        cancelling_what_is_committed_changes_nothing,
+        only_what_was_reserved_can_be_committed,
+        a_commit_again_is_fine_and_by_another_is_superseded,
+        an_id_that_exists_is_not_reserved_again,
+        an_id_made_for_another_project_is_misplaced,
+    }
+    aliases {
+        a_hundred_parallel_creates_of_one_alias_make_exactly_one,
+        an_alias_finds_its_session_in_its_own_tenant_alone,
+        a_reserved_alias_is_taken_and_free_again_when_the_reservation_expires,
+        a_closed_session_is_found_by_its_alias_until_another_takes_it,
+        a_record_that_goes_leaves_the_alias_to_its_new_holder,
+        an_asserted_alias_that_another_has_is_dropped,
+    }
+    records {
+        a_committed_record_reads_back_as_it_was,
+        an_unknown_id_has_no_record,
+        a_closed_record_can_be_read_for_its_time_and_then_is_gone,
+        nothing_leaves_closed_and_closing_again_is_fine,
+        patches_and_updates_in_a_race_lose_nothing_of_each_other,
+        activity_never_goes_back,
+        a_suspension_has_its_time_while_it_lasts,
+        a_sweep_takes_what_has_expired_and_nothing_else,
+    }
+    fencing {
+        a_write_below_the_epoch_is_superseded_and_above_it_the_record_is_outdated,
+        at_equal_epochs_the_owner_in_the_store_wins,
+        of_fifty_claims_exactly_one_wins,
+        a_claim_fences_the_old_owner_out_of_everything,
+        an_owner_raises_its_own_epoch_for_a_new_shell,
+        a_lost_record_is_written_again_as_it_was,
+        asserting_again_and_again_changes_nothing,
+        an_assertion_keeps_the_clients_half,
+        an_assertion_at_a_higher_epoch_wins,
+        what_closed_long_ago_is_not_written_again,
+        a_batch_of_activity_is_noted_but_for_what_is_not_the_owners,
+    }
+    listings {
+        pages_show_every_session_once_and_oldest_first,
+        sessions_that_come_and_go_neither_double_nor_hide_others,
+        closed_and_reserved_sessions_are_not_listed,
+        a_users_listing_spans_projects_but_not_tenants_or_other_users,
+        a_page_of_any_size_is_within_bounds,
+    }
+    hints {
+        a_sessions_life_is_heard_in_order_with_growing_versions,
+        only_the_projects_own_subscribers_hear,
+        what_changes_nothing_or_only_activity_is_not_told,
+        an_assertion_after_a_loss_is_heard_as_a_creation,
+    }
+}
+
+mod model;
+pub use model::agrees_with_the_model;
+
+/// Runs one promise on a runtime of several threads, so that its races are real.
+fn perform<S: Stage, T>(promise: T)
+where
+    T: AsyncFnOnce(&S),
+{
+    block_on(async {
+        let stage = S::open().await;
+        promise(&stage).await;
+    });
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RACERS)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
+}
+
+/// Threads of one test: more than one, so that operations overlap, and few, as tests run side by
+/// side.
+const RACERS: usize = 4;

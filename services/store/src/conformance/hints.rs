@@ -1,0 +1,103 @@
+//! Hints: what changed in a project is told to whoever watches it, in order.
+
+use std::time::Duration;
+
+use termfleet_session::{
+    ids::SessionId,
+    record::{Patch, Session},
+    state::Status,
+};
+use tokio::time::timeout;
+
+use super::{
+    Stage,
+    script::{Plan, close, create, fence, worker},
+};
+use crate::{
+    bus::{Bus, Hint, Subscription, What},
+    change::Change,
+    directory::{Directory, Touch},
+};
+
+/// Longer than any hint takes: a test that waits for it has failed.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+async fn heard(hints: &mut Subscription) -> (What, SessionId, u64) {
+    match timeout(DEADLINE, hints.recv()).await {
+        Ok(Some(Hint::Session { what, id, version })) => (what, id, version),
+        other => panic!("expected a hint about a session, got {other:?}"),
+    }
+}
+
+async fn watch<S: Stage>(stage: &S, plan: &Plan) -> Subscription {
+    let place = plan.reservation();
+    stage.store().subscribe(&place.tenant, &place.project).await.unwrap()
+}
+
+fn renamed(name: &str) -> Patch {
+    Patch { tab_name: Some(name.into()), ..Patch::default() }
+}
+
+pub(super) async fn a_sessions_life_is_heard_in_order_with_growing_versions<S: Stage>(stage: &S) {
+    let store = &**stage.store();
+    let mut hints = watch(stage, &Plan::new()).await;
+    let session = create(store, &Plan::new()).await.unwrap();
+    store.patch(&session.id, renamed("renamed")).await.unwrap();
+    let suspend = Change { status: Some(Status::Suspended), ..Change::default() };
+    store.update(&session.id, &fence(), suspend).await.unwrap();
+    close(store, &session.id).await;
+    let mut versions = Vec::new();
+    for expected in [What::Created, What::Updated, What::Updated, What::Closed] {
+        let (what, id, version) = heard(&mut hints).await;
+        assert_eq!((what, &id), (expected, &session.id));
+        versions.push(version);
+    }
+    assert!(versions.is_sorted_by(|earlier, later| earlier < later), "{versions:?}");
+}
+
+pub(super) async fn only_the_projects_own_subscribers_hear<S: Stage>(stage: &S) {
+    let store = &**stage.store();
+    let mut one = watch(stage, &Plan::new()).await;
+    let mut two = watch(stage, &Plan::new()).await;
+    for elsewhere in [Plan::new().project("other"), Plan::new().tenant("umbrella")] {
+        create(store, &elsewhere).await.unwrap();
+    }
+    let session = create(store, &Plan::new().user("bob")).await.unwrap();
+    for hints in [&mut one, &mut two] {
+        let (what, id, _) = heard(hints).await;
+        assert_eq!((what, &id), (What::Created, &session.id));
+    }
+}
+
+pub(super) async fn what_changes_nothing_or_only_activity_is_not_told<S: Stage>(stage: &S) {
+    let store = &**stage.store();
+    let quiet = create(store, &Plan::new()).await.unwrap();
+    let told = create(store, &Plan::new()).await.unwrap();
+    let mut hints = watch(stage, &Plan::new()).await;
+    let batch = [Touch {
+        id: quiet.id.clone(),
+        epoch: quiet.epoch,
+        last_activity_at: quiet.last_activity_at,
+        counters: quiet.counters,
+    }];
+    store.touch(&worker("w1"), &batch).await.unwrap();
+    store.assert(quiet.clone()).await.unwrap();
+    let same = Change { size: Some(quiet.size), ..Change::default() };
+    store.update(&quiet.id, &fence(), same).await.unwrap();
+    store.reserve(&Plan::new().reservation()).await.unwrap();
+    store.patch(&told.id, renamed("renamed")).await.unwrap();
+    let (what, id, _) = heard(&mut hints).await;
+    assert_eq!((what, id), (What::Updated, told.id));
+}
+
+pub(super) async fn an_assertion_after_a_loss_is_heard_as_a_creation<S: Stage>(stage: &S) {
+    let store = &**stage.store();
+    let mut hints = watch(stage, &Plan::new()).await;
+    let lost = Plan::new().running();
+    store.assert(lost.clone()).await.unwrap();
+    store.assert(Session { current_path: "/srv/moved".into(), ..lost.clone() }).await.unwrap();
+    for expected in [What::Created, What::Updated] {
+        let (what, id, _) = heard(&mut hints).await;
+        assert_eq!((what, &id), (expected, &lost.id));
+    }
+}

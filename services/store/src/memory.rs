@@ -1,0 +1,191 @@
+//! The store of one process: everything in memory behind one short lock.
+//!
+//! It serves `dev` and tests, and it is the model that the shared store is held against. Nothing
+//! outlives the process; a worker that comes back asserts its sessions. Here is the lock, the clock
+//! and the bus; what happens under the lock is in `book`, `records` and `places`.
+
+mod book;
+mod places;
+mod records;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use termfleet_session::{
+    ids::{Alias, Epoch, ProjectId, SessionId, TenantId, UserId},
+    record::{Owner, Patch, Session},
+};
+
+use self::book::Book;
+use crate::{
+    bus::{Bus, Subscription, Topics},
+    change::Change,
+    clock::{Clock, SystemClock},
+    directory::{Directory, Fence, Reservation, Timings, Touch, Untouched},
+    error::StoreError,
+    page::{Listing, Page},
+};
+
+/// Sessions of one process.
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    topics: Topics,
+    // Every operation is a few look-ups under this lock, and none waits while it is held.
+    book: Mutex<Book>,
+}
+
+/// The time of one operation, in both of its forms.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    ms: u64,
+    at: Timestamp,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store on the machine's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Timings::default(), Arc::new(SystemClock))
+    }
+
+    /// An empty store with other timings, on another clock.
+    #[must_use]
+    pub fn with(timings: Timings, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, topics: Topics::default(), book: Mutex::new(Book::new(timings)) }
+    }
+
+    /// One operation: what has expired by now goes first, and hints leave in the order of writes.
+    fn with_book<T>(&self, operation: impl FnOnce(&mut Book, Now) -> T) -> T {
+        // A panic under the lock would be a bug in `book`; refusing everybody ever after would be
+        // worse than going on with what it left.
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read under the lock, so that a slow thread cannot bring an older time than the last one.
+        let now = Now::of(self.clock.now_ms());
+        book.expire(now);
+        let answer = operation(&mut book, now);
+        for (tenant, project, hint) in book.hints() {
+            self.topics.publish(&tenant, &project, hint);
+        }
+        answer
+    }
+}
+
+impl Now {
+    fn of(ms: u64) -> Self {
+        // Beyond the year 9999 only a broken clock can be.
+        let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        Self { ms, at: at.unwrap_or(Timestamp::MAX) }
+    }
+}
+
+#[async_trait]
+impl Directory for MemoryStore {
+    async fn reserve(&self, reservation: &Reservation) -> Result<(), StoreError> {
+        self.with_book(|book, now| book.reserve(reservation, now))
+    }
+
+    async fn cancel(&self, reservation: &Reservation) -> Result<(), StoreError> {
+        self.with_book(|book, _| book.cancel(&reservation.id));
+        Ok(())
+    }
+
+    async fn commit(&self, session: Session) -> Result<Session, StoreError> {
+        self.with_book(|book, now| book.commit(session, now))
+    }
+
+    async fn get(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.with_book(|book, _| book.get(id).cloned()))
+    }
+
+    async fn resolve_alias(
+        &self,
+        tenant: &TenantId,
+        alias: &Alias,
+    ) -> Result<Option<SessionId>, StoreError> {
+        Ok(self.with_book(|book, _| book.resolve_alias(tenant, alias).cloned()))
+    }
+
+    async fn list_project(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectId,
+        page: &Page,
+    ) -> Result<Listing, StoreError> {
+        let sessions = self.with_book(|book, _| book.of_project(tenant, project));
+        Ok(page.cut(sessions))
+    }
+
+    async fn list_user(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        page: &Page,
+    ) -> Result<Listing, StoreError> {
+        let sessions = self.with_book(|book, _| book.of_user(tenant, user));
+        Ok(page.cut(sessions))
+    }
+
+    async fn patch(&self, id: &SessionId, patch: Patch) -> Result<Session, StoreError> {
+        self.with_book(|book, now| book.patch(id, patch, now))
+    }
+
+    async fn update(
+        &self,
+        id: &SessionId,
+        fence: &Fence,
+        change: Change,
+    ) -> Result<Session, StoreError> {
+        self.with_book(|book, now| book.update(id, fence, change, now))
+    }
+
+    async fn touch(&self, owner: &Owner, batch: &[Touch]) -> Result<Vec<Untouched>, StoreError> {
+        Ok(self.with_book(|book, now| {
+            let mut untouched = Vec::new();
+            for touch in batch {
+                if let Err(error) = book.touch(owner, touch, now) {
+                    untouched.push(Untouched { id: touch.id.clone(), error });
+                }
+            }
+            untouched
+        }))
+    }
+
+    async fn assert(&self, session: Session) -> Result<Session, StoreError> {
+        self.with_book(|book, now| book.assert(session, now))
+    }
+
+    async fn claim(
+        &self,
+        id: &SessionId,
+        seen: Epoch,
+        owner: Owner,
+    ) -> Result<Session, StoreError> {
+        self.with_book(|book, now| book.claim(id, seen, owner, now))
+    }
+
+    async fn sweep(&self) -> Result<usize, StoreError> {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(book.expire(Now::of(self.clock.now_ms())))
+    }
+}
+
+#[async_trait]
+impl Bus for MemoryStore {
+    async fn subscribe(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectId,
+    ) -> Result<Subscription, StoreError> {
+        Ok(self.topics.subscribe(tenant, project))
+    }
+}
+
+#[cfg(test)]
+mod tests;
