@@ -1,6 +1,6 @@
 /** The REST interface for sessions, at `/api/terminal`. */
 import { Code, TermfleetError } from "./codes.ts";
-import { JsonObject } from "./json.ts";
+import { JsonObject, MessageError } from "./json.ts";
 import { type CreateSession, readSession, type Session } from "./session.ts";
 
 export interface ApiOptions {
@@ -16,52 +16,54 @@ export interface SessionPatch {
   labels?: Record<string, string>;
 }
 
+type Read<T> = (json: JsonObject) => T;
+
+const oneSession: Read<Session> = (json) => readSession(json.object("session"));
+
 export class TerminalApi {
   constructor(private readonly options: ApiOptions = {}) {}
 
   /** Creates a session. Trying the same call again after a lost answer creates no second one. */
-  async createSession(create: CreateSession, idempotencyKey = randomKey()): Promise<Session> {
-    const json = await this.#call("POST", "/sessions", create, {
-      "Idempotency-Key": idempotencyKey,
-    });
-    return readSession(json.object("session"));
+  createSession(create: CreateSession, idempotencyKey = randomKey()): Promise<Session> {
+    const headers = { "Idempotency-Key": idempotencyKey };
+    return this.#call("POST", "/sessions", oneSession, { body: create, headers });
   }
 
-  async getSession(id: string): Promise<Session> {
-    const json = await this.#call("GET", `/sessions/${encodeURIComponent(id)}`);
-    return readSession(json.object("session"));
+  getSession(id: string): Promise<Session> {
+    return this.#call("GET", `/sessions/${encodeURIComponent(id)}`, oneSession);
   }
 
   /** All sessions of a project, oldest first, ended ones too while their records are kept. */
   async listSessions(projectId: string): Promise<Session[]> {
     const path = `/projects/${encodeURIComponent(projectId)}/sessions`;
     const sessions: Session[] = [];
-    let cursor: string | undefined;
-    do {
-      const query = cursor === undefined ? "" : `?cursor=${encodeURIComponent(cursor)}`;
-      const page = await this.#call("GET", path + query);
-      sessions.push(...page.list("sessions", readSession));
-      cursor = page.optionalString("nextCursor");
-    } while (cursor !== undefined);
-    return sessions;
+    let query = "";
+    for (;;) {
+      const page = await this.#call("GET", path + query, (json) => ({
+        sessions: json.list("sessions", readSession),
+        next: json.optionalString("nextCursor"),
+      }));
+      sessions.push(...page.sessions);
+      if (page.next === undefined) return sessions;
+      query = `?cursor=${encodeURIComponent(page.next)}`;
+    }
   }
 
-  async updateSession(id: string, patch: SessionPatch): Promise<Session> {
-    const json = await this.#call("PATCH", `/sessions/${encodeURIComponent(id)}`, patch);
-    return readSession(json.object("session"));
+  updateSession(id: string, patch: SessionPatch): Promise<Session> {
+    return this.#call("PATCH", `/sessions/${encodeURIComponent(id)}`, oneSession, { body: patch });
   }
 
   /** Ends a session and everything that runs in it. */
-  async deleteSession(id: string): Promise<void> {
-    await this.#call("DELETE", `/sessions/${encodeURIComponent(id)}`);
+  deleteSession(id: string): Promise<void> {
+    return this.#call("DELETE", `/sessions/${encodeURIComponent(id)}`, () => undefined);
   }
 
-  async #call(
+  async #call<T>(
     method: string,
     path: string,
-    body?: object,
-    headers: Record<string, string> = {},
-  ): Promise<JsonObject> {
+    read: Read<T>,
+    { body, headers = {} }: { body?: object; headers?: Record<string, string> } = {},
+  ): Promise<T> {
     const { origin = "", token, fetch: send = fetch } = this.options;
     const bearer = token?.();
     const response = await send(`${origin}/api/terminal${path}`, {
@@ -77,8 +79,13 @@ export class TerminalApi {
       throw new TermfleetError(Code.ConnectionFailed, "the server cannot be reached");
     });
     const json: unknown = await response.json().catch(() => undefined);
-    if (!response.ok) throw problem(response.status, json);
-    return new JsonObject(json, `${method} ${path}`);
+    try {
+      if (!response.ok) throw problem(response.status, json);
+      return read(new JsonObject(json, `the answer to ${method} ${path}`));
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      throw new TermfleetError(Code.InternalError, error.message);
+    }
   }
 }
 

@@ -40,6 +40,11 @@ export class XtermScreen implements Screen, IDisposable {
     ];
   }
 
+  /** Is what is being parsed a replay, whose bells have rung and whose queries are answered? */
+  get replaying(): boolean {
+    return this.#replay;
+  }
+
   /** Input goes to this attachment from now on. */
   connect(attachment: Attachment): void {
     this.#attachment = attachment;

@@ -1,0 +1,60 @@
+/** `window.termfleet`: what tests and curious people ask a page. It shows; it never types. */
+import type { Workspace } from "./workspace.ts";
+
+export interface TabReport {
+  key: string;
+  sessionId: string | undefined;
+  label: string;
+  active: boolean;
+  phase: string;
+  driver: string;
+  exit: { exitCode?: number; signal?: number } | undefined;
+  banner: string | undefined;
+  cols: number;
+  rows: number;
+}
+
+export interface DebugHandle {
+  /** The text on the screen of a tab (its key or session id), or of the active one. */
+  screen(tab?: string): string;
+  /** The same with everything that has scrolled off. */
+  buffer(tab?: string): string;
+  tabs(): TabReport[];
+  /** `idle`, `connecting`, `connected`, `disconnected` or `refused`. */
+  connection(): string;
+}
+
+declare global {
+  interface Window {
+    termfleet?: DebugHandle;
+  }
+}
+
+export function debugHandle(workspace: Workspace): DebugHandle {
+  const text = (name: string | undefined, scrollback: boolean): string => {
+    const { tabs } = workspace.state.get();
+    const named = tabs.find((tab) => tab.key === name || tab.sessionId === name);
+    return (name === undefined ? workspace.activeTab : named)?.surface.text(scrollback) ?? "";
+  };
+  return {
+    screen: (tab) => text(tab, false),
+    buffer: (tab) => text(tab, true),
+    connection: () => workspace.connection.state.get().phase,
+    tabs: () =>
+      workspace.state.get().tabs.map((tab) => {
+        const { attachment, phase } = tab.state.get();
+        return {
+          key: tab.key,
+          sessionId: tab.sessionId,
+          label: tab.label,
+          active: tab === workspace.activeTab,
+          phase: attachment?.phase ?? phase,
+          driver: attachment?.driver ?? "unknown",
+          exit: attachment?.exit,
+          banner: tab.banner?.kind,
+          cols: tab.surface.terminal.cols,
+          rows: tab.surface.terminal.rows,
+        };
+      }),
+  };
+}

@@ -1,0 +1,287 @@
+/** One tab: a terminal, the session that it shows, and what is to be said about both. */
+import {
+  type Attachment,
+  type AttachmentState,
+  Code,
+  type Connection,
+  Fields,
+  type Session,
+  TermfleetError,
+  type TerminalApi,
+} from "@termfleet/client";
+import { type Size, TerminalSurface } from "@termfleet/react";
+import { type Banner, bannerOf, type Remedy } from "./banner.ts";
+import { isEnter } from "./shortcuts.ts";
+
+/** The label on a session whose name was chosen by somebody: programs do not change it then. */
+export const RENAMED_LABEL = "termfleet.renamed";
+/** The longest name that the server takes, in bytes; titles are shown shorter than that. */
+const NAME_BYTES = 256;
+const TITLE_CHARS = 80;
+/** What may be typed before there is a session; more would be a paste into nowhere. */
+const EARLY_CHARS = 4_096;
+
+export interface TabState {
+  /** `starting`: no session yet; `open`: there is one, whatever its state. */
+  phase: "starting" | "open" | "failed";
+  /** The session's own name. */
+  name: string;
+  /** Somebody chose the name. */
+  renamed: boolean;
+  /** What the program calls itself. */
+  title: string;
+  /** It rang while nobody looked. */
+  attention: boolean;
+  session: Session | undefined;
+  attachment: AttachmentState | undefined;
+  failure: TermfleetError | undefined;
+}
+
+/** What a tab needs of its workspace. */
+export interface TabHost {
+  readonly connection: Connection;
+  readonly api: TerminalApi;
+  readonly project: string;
+  /** The user's role, as far as it is known. */
+  role(): string;
+  isActive(tab: Tab): boolean;
+  /** A key that may be one of the page's; true if it was. */
+  onKey(event: KeyboardEvent): boolean;
+  /** Something went wrong that the tab itself does not show. */
+  tell(error: TermfleetError): void;
+  readonly screenReader: boolean;
+}
+
+let lastKey = 0;
+
+export class Tab {
+  /** Names it on the page; sessions come and go in a tab. */
+  readonly key = `tab-${++lastKey}`;
+  readonly state: Fields<TabState>;
+  readonly surface: TerminalSurface;
+  #attachment: Attachment | undefined;
+  #size: Size | undefined;
+  #begun = false;
+  /** Typed before there was a session. */
+  #early = "";
+  #watches: (() => void)[] = [];
+
+  constructor(
+    private readonly host: TabHost,
+    name: string,
+    session?: Session,
+  ) {
+    this.state = new Fields<TabState>({
+      phase: "starting",
+      name: session?.tabName ?? name,
+      renamed: session?.labels[RENAMED_LABEL] !== undefined,
+      title: "",
+      attention: false,
+      session,
+      attachment: undefined,
+      failure: undefined,
+    });
+    this.surface = new TerminalSurface({
+      onSize: (size) => this.#sized(size),
+      onRefused: (text) => this.#untaken(text),
+      onKey: (event) => this.#key(event),
+      onTitle: (title) => this.setTitle(title),
+      onBell: () => this.#rang(),
+      terminal: { screenReaderMode: host.screenReader },
+    });
+  }
+
+  get sessionId(): string | undefined {
+    return this.state.get().session?.id;
+  }
+
+  /** What the tab is called on the page. */
+  get label(): string {
+    const { renamed, title, name } = this.state.get();
+    return renamed || title === "" ? name : title;
+  }
+
+  get banner(): Banner | undefined {
+    const { failure, attachment, session } = this.state.get();
+    return bannerOf({
+      failure,
+      attachment,
+      mode: session?.mode ?? "normal",
+      role: this.host.role(),
+    });
+  }
+
+  /** Does anything run in it that closing would end? */
+  get isAlive(): boolean {
+    const { phase, attachment } = this.state.get();
+    return phase === "open" && attachment?.exit === undefined && attachment?.phase !== "ended";
+  }
+
+  setTitle(title: string): void {
+    const clean = title.replaceAll(/\p{Cc}/gu, "").trim();
+    this.state.patch({ title: clean.slice(0, TITLE_CHARS) });
+  }
+
+  /** Gives it a name that stays; an empty one lets programs name it again. */
+  async rename(text: string): Promise<void> {
+    const { session, name, renamed } = this.state.get();
+    const wanted = fit(text.replaceAll(/\p{Cc}/gu, "").trim());
+    if (!session || (wanted === name && renamed)) return;
+    const { [RENAMED_LABEL]: _gone, ...others } = session.labels;
+    const labels = wanted === "" ? others : { ...others, [RENAMED_LABEL]: "yes" };
+    const patch = wanted === "" ? { labels } : { labels, tabName: wanted };
+    this.state.patch({ renamed: wanted !== "", ...(wanted === "" ? {} : { name: wanted }) });
+    try {
+      this.updated(await this.host.api.updateSession(session.id, patch));
+    } catch (error) {
+      this.state.patch({ name, renamed });
+      this.#tell(error);
+    }
+  }
+
+  /** The session's record has changed, here or elsewhere. */
+  updated(session: Session): void {
+    const renamed = session.labels[RENAMED_LABEL] !== undefined;
+    this.state.patch({ session, name: session.tabName, renamed });
+  }
+
+  /** Does what a banner offers. */
+  remedy(remedy: Remedy): void {
+    switch (remedy) {
+      case "take":
+        return this.#attachment?.take();
+      case "sendAgain":
+        return this.#attachment?.settleDoubt(true);
+      case "forget":
+        return this.#attachment?.settleDoubt(false);
+      case "restart":
+        return this.#restart();
+      case "retry":
+        return this.#begin();
+    }
+  }
+
+  /** Nobody looks at it any more, or somebody does again. */
+  setActive(active: boolean): void {
+    if (active) this.state.patch({ attention: false });
+    this.#attachment?.view(active);
+  }
+
+  /** Leaves the session; `end`: and ends it. */
+  async close(end: boolean): Promise<void> {
+    const id = this.sessionId;
+    this.#unwatch();
+    this.#attachment?.detach();
+    this.surface.dispose();
+    if (end && id !== undefined) await this.host.api.deleteSession(id);
+  }
+
+  #sized(size: Size): void {
+    this.#size = size;
+    const drives = !this.#attachment || this.#attachment.state.get().driver === "me";
+    if (drives) this.surface.terminal.resize(size.cols, size.rows);
+    this.#attachment?.resize(size.cols, size.rows);
+    if (!this.#begun) this.#begin();
+  }
+
+  #begin(): void {
+    this.#begun = true;
+    this.state.patch({ failure: undefined, phase: "starting" });
+    const { session } = this.state.get();
+    if (session) this.#attach(session, false);
+    else void this.#create();
+  }
+
+  async #create(): Promise<void> {
+    const { cols, rows } = this.#size ?? this.surface.terminal;
+    const tabName = this.state.get().name;
+    const config = { tabName, cols, rows };
+    try {
+      const session = await this.host.api.createSession({ projectId: this.host.project, config });
+      this.state.patch({ session, name: session.tabName });
+      this.#attach(session, true);
+    } catch (error) {
+      this.#early = "";
+      this.state.patch({ phase: "failed", failure: asRefusal(error) });
+    }
+  }
+
+  #attach(session: Session, fresh: boolean): void {
+    this.#unwatch();
+    const { cols, rows } = this.#size ?? session;
+    const attachment = this.host.connection.attach(session.id, {
+      screen: this.surface.screen,
+      cols,
+      rows,
+      ...(fresh ? { startEpoch: session.epoch } : {}),
+    });
+    this.#attachment = attachment;
+    this.surface.show(attachment);
+    this.state.patch({ phase: "open", attachment: attachment.state.get() });
+    this.#watches = [
+      attachment.state.subscribe(() => this.state.patch({ attachment: attachment.state.get() })),
+      attachment.events.on("refused", (error) => {
+        // Its banner says it better, and offers what to do.
+        if (error.code !== Code.TakenOver) this.host.tell(error);
+      }),
+      attachment.events.on("event", (event) => {
+        if (event.kind === "title") this.setTitle(event.title);
+      }),
+    ];
+    if (this.#early !== "") attachment.send(new TextEncoder().encode(this.#early));
+    this.#early = "";
+  }
+
+  /** A new shell where the old one ended: another session in the same tab. */
+  #restart(): void {
+    this.#unwatch();
+    this.#attachment?.detach();
+    this.#attachment = undefined;
+    this.surface.screen.reset(this.surface.terminal.cols, this.surface.terminal.rows);
+    if (this.#size) this.surface.screen.resize(this.#size.cols, this.#size.rows);
+    this.state.patch({ session: undefined, attachment: undefined, title: "" });
+    this.#begin();
+  }
+
+  #unwatch(): void {
+    for (const unwatch of this.#watches.splice(0)) unwatch();
+  }
+
+  #untaken(text: string): void {
+    const { phase } = this.state.get();
+    if (phase === "starting" && this.#early.length + text.length <= EARLY_CHARS) {
+      this.#early += text;
+    }
+  }
+
+  #key(event: KeyboardEvent): boolean {
+    if (this.host.onKey(event)) return true;
+    const { banner } = this;
+    const first = banner?.remedies[0];
+    if (!first || !banner?.keys || !isEnter(event)) return false;
+    if (event.type === "keydown" && !event.repeat) this.remedy(first.remedy);
+    event.preventDefault();
+    return true;
+  }
+
+  #rang(): void {
+    if (!this.host.isActive(this)) this.state.patch({ attention: true });
+  }
+
+  #tell(error: unknown): void {
+    this.host.tell(asRefusal(error));
+  }
+}
+
+/** What went wrong, as a refusal. Anything else is a mistake of this program: it is thrown on. */
+export function asRefusal(error: unknown): TermfleetError {
+  if (error instanceof TermfleetError) return error;
+  throw error;
+}
+
+/** The text, as much of it as a name may be long. */
+function fit(text: string): string {
+  let name = text;
+  while (new TextEncoder().encode(name).length > NAME_BYTES) name = [...name].slice(0, -1).join("");
+  return name;
+}

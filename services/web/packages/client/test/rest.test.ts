@@ -1,0 +1,101 @@
+/** REST calls as they leave, and refusals as they come back. */
+import { expect, test } from "vitest";
+import { Code } from "../src/codes.ts";
+import { TerminalApi } from "../src/rest.ts";
+
+const SESSION = {
+  id: "aaaaaaaa-bbbbbbbbbbbbbbbbbbbbbbbbbb",
+  projectId: "p",
+  userId: "dev",
+  status: "active",
+  mode: "normal",
+  tabName: "Terminal 1",
+  labels: {},
+  shell: "/bin/bash",
+  currentPath: "/",
+  environment: {},
+  epoch: 1,
+  cols: 80,
+  rows: 24,
+  createdAt: "2030-01-01T00:00:00Z",
+  metrics: { bytesIn: 0, bytesOut: 0 },
+};
+
+interface Call {
+  url: string;
+  method: string;
+  headers: Record<string, string>;
+  body: unknown;
+}
+
+/** An API whose server gives these answers, one after the other. */
+function api(...answers: { status?: number; body: unknown }[]) {
+  const calls: Call[] = [];
+  const fake: typeof fetch = (input, init) => {
+    const { method = "GET", headers, body } = init ?? {};
+    calls.push({
+      url: String(input),
+      method,
+      headers: headers as Record<string, string>,
+      body: typeof body === "string" ? JSON.parse(body) : undefined,
+    });
+    const answer = answers.shift();
+    if (!answer) return Promise.reject(new TypeError("network"));
+    return Promise.resolve(Response.json(answer.body, { status: answer.status ?? 200 }));
+  };
+  return { calls, api: new TerminalApi({ token: () => "t", fetch: fake }) };
+}
+
+test("a session is created once, whatever happens to the answer", async () => {
+  const { api: it, calls } = api({ status: 201, body: { session: SESSION } });
+  const session = await it.createSession({ projectId: "p", config: { cols: 100, rows: 30 } });
+  expect(session).toMatchObject({ id: SESSION.id, epoch: 1 });
+  expect(calls[0]).toMatchObject({
+    url: "/api/terminal/sessions",
+    method: "POST",
+    body: { projectId: "p", config: { cols: 100, rows: 30 } },
+  });
+  expect(calls[0]?.headers).toMatchObject({ Authorization: "Bearer t" });
+  expect(calls[0]?.headers["Idempotency-Key"]).toMatch(/^[0-9a-f]{32}$/);
+});
+
+test("a list is read to its last page", async () => {
+  const other = { ...SESSION, id: "aaaaaaaa-cccccccccccccccccccccccccc" };
+  const { api: it, calls } = api(
+    { body: { sessions: [SESSION], nextCursor: "a b" } },
+    { body: { sessions: [other] } },
+  );
+  expect((await it.listSessions("p")).map((session) => session.id)).toEqual([SESSION.id, other.id]);
+  expect(calls.map((call) => call.url)).toEqual([
+    "/api/terminal/projects/p/sessions",
+    "/api/terminal/projects/p/sessions?cursor=a%20b",
+  ]);
+});
+
+test("a problem document becomes a refusal with its code", async () => {
+  const body = { code: 1002, detail: "10 of 10 sessions", retryAfterMs: 500 };
+  const { api: it } = api({ status: 429, body });
+  await expect(it.createSession({ projectId: "p" })).rejects.toMatchObject({
+    code: Code.SessionLimitExceeded,
+    message: "10 of 10 sessions",
+    retryAfterMs: 500,
+  });
+});
+
+test.each([
+  [401, Code.Unauthorized],
+  [403, Code.Forbidden],
+  [500, Code.InternalError],
+])("status %i without a problem document is code %i", async (status, code) => {
+  const { api: it } = api({ status, body: "oops" });
+  await expect(it.getSession("x")).rejects.toMatchObject({ code });
+});
+
+test("a server that cannot be reached is a refusal too", async () => {
+  await expect(api().api.deleteSession("x")).rejects.toMatchObject({ code: Code.ConnectionFailed });
+});
+
+test("an answer that is no session is refused, not shown", async () => {
+  const { api: it } = api({ body: { session: { id: 1 } } });
+  await expect(it.getSession("x")).rejects.toMatchObject({ code: Code.InternalError });
+});

@@ -1,0 +1,123 @@
+/**
+ * One xterm.js terminal with its place on the page. It outlives every component that shows it, so
+ * that moving or hiding a tab never loses a screen.
+ */
+import { type Attachment } from "@termfleet/client";
+import { XtermScreen } from "@termfleet/client/xterm";
+import { FitAddon } from "@xterm/addon-fit";
+import { WebLinksAddon } from "@xterm/addon-web-links";
+import { type ITerminalOptions, Terminal } from "@xterm/xterm";
+import { openLink } from "./links.ts";
+import { TERMINAL_OPTIONS } from "./theme.ts";
+
+/** A terminal's size in cells. */
+export interface Size {
+  cols: number;
+  rows: number;
+}
+
+/** The sizes that a session may have. */
+const COLS = [2, 1000] as const;
+const ROWS = [1, 500] as const;
+
+export interface SurfaceOptions {
+  /** The place has room for this size now. */
+  onSize(size: Size): void;
+  /** Something was typed that the session does not take. */
+  onRefused?(text: string): void;
+  /** A key is pressed or let go; true keeps it from the terminal. */
+  onKey?(event: KeyboardEvent): boolean;
+  onTitle?(title: string): void;
+  onBell?(): void;
+  terminal?: ITerminalOptions;
+}
+
+export class TerminalSurface {
+  /** What to put on the page. It fills its parent. */
+  readonly element: HTMLDivElement;
+  readonly terminal: Terminal;
+  readonly screen: XtermScreen;
+  readonly #fit = new FitAddon();
+  readonly #observer: ResizeObserver;
+  #frame = 0;
+
+  constructor(private readonly options: SurfaceOptions) {
+    this.element = document.createElement("div");
+    this.element.className = "termfleet-surface";
+    this.terminal = new Terminal({
+      ...TERMINAL_OPTIONS,
+      linkHandler: { activate: openLink },
+      ...options.terminal,
+    });
+    this.terminal.loadAddon(this.#fit);
+    this.terminal.loadAddon(new WebLinksAddon(openLink));
+    this.screen = new XtermScreen(this.terminal, options.onRefused);
+    this.terminal.attachCustomKeyEventHandler((event) => !options.onKey?.(event));
+    this.terminal.onTitleChange((title) => options.onTitle?.(title));
+    this.terminal.onBell(() => {
+      if (!this.screen.replaying) options.onBell?.();
+    });
+    this.#observer = new ResizeObserver(() => this.#sizeSoon());
+  }
+
+  /** Puts it on the page. Its size is told from now on. */
+  mount(parent: HTMLElement): void {
+    parent.append(this.element);
+    if (!this.terminal.element) this.terminal.open(this.element);
+    this.#observer.observe(this.element);
+  }
+
+  /** Takes it off the page; the screen stays. */
+  unmount(): void {
+    this.#observer.disconnect();
+    cancelAnimationFrame(this.#frame);
+    this.element.remove();
+  }
+
+  /** The size that the place has room for, if it is on the page. */
+  measure(): Size | undefined {
+    const proposed = this.#fit.proposeDimensions();
+    if (!proposed || !Number.isFinite(proposed.cols) || !Number.isFinite(proposed.rows)) {
+      return undefined;
+    }
+    return {
+      cols: Math.min(Math.max(proposed.cols, COLS[0]), COLS[1]),
+      rows: Math.min(Math.max(proposed.rows, ROWS[0]), ROWS[1]),
+    };
+  }
+
+  /** Draws a session, and types into it. */
+  show(attachment: Attachment): void {
+    this.screen.connect(attachment);
+  }
+
+  focus(): void {
+    this.terminal.focus();
+  }
+
+  /** The text on the screen, or with everything that has scrolled off it. */
+  text(scrollback = false): string {
+    const buffer = this.terminal.buffer.active;
+    const from = scrollback ? 0 : buffer.baseY;
+    const lines: string[] = [];
+    for (let at = from; at < buffer.baseY + this.terminal.rows; at += 1) {
+      lines.push(buffer.getLine(at)?.translateToString(true) ?? "");
+    }
+    return lines.join("\n");
+  }
+
+  dispose(): void {
+    this.unmount();
+    this.screen.dispose();
+    this.terminal.dispose();
+  }
+
+  #sizeSoon(): void {
+    // One measurement a frame, however many changes of the layout led to it.
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => {
+      const size = this.measure();
+      if (size) this.options.onSize(size);
+    });
+  }
+}
