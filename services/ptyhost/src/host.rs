@@ -34,6 +34,7 @@ use crate::{
     outbox::Outbox,
     proc::Mark,
     protocol::Key,
+    pty,
     reap::{self, Censuses, Target},
     session::{Phase, Session},
 };
@@ -138,6 +139,7 @@ pub async fn serve(config: HostConfig) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(while_doing("handling signals"))?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|e| while_doing("becoming a subreaper")(e.into()))?;
+    pty::close_inherited_on_exec().map_err(while_doing("closing inherited descriptors"))?;
     let listener = listen(&config).await?;
     let host = Arc::new(Host::new(&config));
     info!(socket = %config.socket.display(), "ptyhost ready");

@@ -5,13 +5,14 @@ use std::{
     ffi::OsStr,
     io,
     mem::MaybeUninit,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    sync::Arc,
 };
 
 use pty_process::blocking;
 use rustix::{
     fs::{Mode, OFlags},
-    io::Errno,
+    io::{Errno, FdFlags},
     process::{Pid, Resource, Rlimit, Signal},
     termios::Winsize,
 };
@@ -42,7 +43,33 @@ pub(crate) struct SpawnError {
 }
 
 /// A terminal's controlling end.
-pub(crate) struct Master(AsyncFd<OwnedFd>);
+pub(crate) struct Master(OwnedFd);
+
+/// A terminal that the runtime watches.
+pub(crate) type Watch = AsyncFd<Arc<Master>>;
+
+impl AsRawFd for Master {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// Keeps what this process was started with (a job server's pipes, a log) from its shells.
+#[allow(unsafe_code)]
+pub(crate) fn close_inherited_on_exec() -> io::Result<()> {
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let Some(fd) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        if fd > 2 {
+            // SAFETY: borrowed for one system call, which changes nothing for whoever owns it; if
+            // it has been closed since it was listed, the kernel says so and nothing else happens.
+            let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+            let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
+        }
+    }
+    Ok(())
+}
 
 impl Program<'_> {
     /// Starts it on a new terminal, in a session and a process group of its own, owning the
@@ -84,37 +111,38 @@ fn io_errno(error: &io::Error) -> Errno {
 }
 
 impl Master {
-    #[allow(unsafe_code)]
     fn new(fd: OwnedFd) -> io::Result<Self> {
         let flags = rustix::fs::fcntl_getfl(&fd)?;
         rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
-        // SAFETY: an `OwnedFd` is open, gives the same descriptor for all its life, and is closed by
-        // nobody else; `Self` neither takes it out again nor duplicates over it.
-        Ok(Self(unsafe { AsyncFd::register(fd) }?))
+        Ok(Self(fd))
     }
 
-    /// For waiting; the system calls are below.
-    pub(crate) fn readiness(&self) -> &AsyncFd<OwnedFd> {
-        &self.0
+    /// Has the runtime watch it. That no process has the terminal open is remembered for as long
+    /// as the watch lasts: it takes a new one when one has it open again.
+    #[allow(unsafe_code)]
+    pub(crate) fn watch(self: &Arc<Self>) -> io::Result<Watch> {
+        // SAFETY: the `Arc` in the watch keeps the descriptor open, it is the same one for all of
+        // its life, and nobody else closes it.
+        Ok(unsafe { AsyncFd::register(self.clone()) }?)
     }
 
     pub(crate) fn read<'b>(&self, buf: &'b mut [MaybeUninit<u8>]) -> Result<&'b [u8], Errno> {
-        rustix::io::read(self.0.as_fd(), buf).map(|(read, _)| &*read)
+        rustix::io::read(&self.0, buf).map(|(read, _)| &*read)
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
-        rustix::io::write(self.0.as_fd(), bytes)
+        rustix::io::write(&self.0, bytes)
     }
 
     /// Sets the size; the kernel tells the foreground process group if it differs.
     pub(crate) fn resize(&self, size: Size) -> Result<(), Errno> {
         let size = Winsize { ws_col: size.cols, ws_row: size.rows, ws_xpixel: 0, ws_ypixel: 0 };
-        rustix::termios::tcsetwinsize(self.0.as_fd(), size)
+        rustix::termios::tcsetwinsize(&self.0, size)
     }
 
     /// The process group in the foreground.
     pub(crate) fn foreground(&self) -> Result<Pid, Errno> {
-        rustix::termios::tcgetpgrp(self.0.as_fd())
+        rustix::termios::tcgetpgrp(&self.0)
     }
 
     /// Signals the process group in the foreground.

@@ -1,111 +1,131 @@
 //! The task that moves one session's bytes: it waits for the terminal, for the limit to rise and
 //! for the shell's end, and lets `session` take the steps.
 
-use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::unix::AsyncFdReadyGuard,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
+use tracing::error;
 
 use crate::{
     gather::Gather,
-    pty::Master,
+    pty::{Master, Watch},
     session::{Phase, Session, Step, Wants},
 };
 
 /// After the shell's end, how long the terminal must be silent for its output to be complete:
 /// a process in the background may hold it open for ever.
 const SILENCE: Duration = Duration::from_millis(50);
-/// How often to look again at a terminal that no process has open.
+/// How often to look again at a terminal that no process has open: nothing tells when one has.
 const REOPENED_EVERY: Duration = Duration::from_millis(50);
 /// What one turn reads before other sessions and the socket have theirs.
 const TURN_BYTES: usize = 64 << 10;
 
-enum Event<'m> {
-    Readable(AsyncFdReadyGuard<'m, OwnedFd>),
-    Writable(AsyncFdReadyGuard<'m, OwnedFd>),
+type Ready<'w> = AsyncFdReadyGuard<'w, Arc<Master>>;
+
+enum Event<'w> {
+    Readable(Ready<'w>),
+    Writable(Ready<'w>),
     Due,
     Woken,
+}
+
+/// Where the terminal stands.
+///
+/// ```text
+/// Open --no process has it open--> Closed --it can be read again--> Open
+///   \--silent after the shell's end--> Over <--still closed at the shell's end--/
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Open,
+    Closed,
+    Over,
 }
 
 struct Pump {
     session: Arc<Session>,
     gather: Gather,
-    /// When output last came or the shell ended, whichever is later.
-    quiet_since: Instant,
-    /// The shell has been waited for.
-    ending: bool,
-    /// Until when not to read or write, since nobody has the terminal open.
-    closed_until: Option<Instant>,
-    over: bool,
+    line: Line,
+    /// Since when the shell has ended and no output has come.
+    quiet_since: Option<Instant>,
 }
 
 /// Moves a session's bytes until it has ended.
 pub(crate) async fn run(session: Arc<Session>) {
     let Some(master) = session.master() else { return };
-    let now = Instant::now();
-    let gather = Gather::new(now);
-    let mut pump =
-        Pump { session, gather, quiet_since: now, ending: false, closed_until: None, over: false };
-    while let Some(event) = pump.wait(&master).await {
-        match event {
-            Event::Readable(ready) => pump.read(ready).await,
-            Event::Writable(ready) => pump.write(ready),
-            Event::Due => pump.due(),
-            Event::Woken => {}
+    let gather = Gather::new(Instant::now());
+    let mut pump = Pump { session, gather, line: Line::Open, quiet_since: None };
+    while pump.line != Line::Over {
+        if pump.line == Line::Closed {
+            pump.closed().await;
+            continue;
+        }
+        match master.watch() {
+            Ok(watch) => pump.open(&watch).await,
+            Err(e) => {
+                // Out of descriptors or memory: looking at it now and then keeps it going.
+                error!(error = %e, session = %pump.session.key.session, "no watch on a terminal");
+                pump.closed().await;
+            }
         }
     }
     pump.session.finish();
 }
 
 impl Pump {
-    /// Waits for what the session wants; `None` when it is over.
-    async fn wait<'m>(&mut self, master: &'m Master) -> Option<Event<'m>> {
+    /// Follows a terminal that some process has open.
+    async fn open(&mut self, watch: &Watch) {
+        while let Some(event) = self.wait(watch).await {
+            match event {
+                Event::Readable(ready) => self.read(ready).await,
+                Event::Writable(ready) => self.write(ready),
+                Event::Due => self.due(),
+                Event::Woken => {}
+            }
+        }
+    }
+
+    /// Waits for what the session wants; `None` when the terminal is not open any more.
+    async fn wait<'w>(&mut self, watch: &'w Watch) -> Option<Event<'w>> {
         let wants = self.session.wants();
         self.note_end(wants);
-        if self.over {
+        if self.line != Line::Open {
             return None;
         }
-        let open = self.closed_until.is_none();
         let due = self.next_due(wants);
         tokio::select! {
             biased;
             () = self.session.wake.notified() => Some(Event::Woken),
-            ready = master.readiness().writable(), if wants.write && open => {
-                ready.ok().map(Event::Writable)
+            ready = watch.writable(), if wants.write => ready.ok().map(Event::Writable),
+            ready = watch.readable(), if wants.read => ready.ok().map(Event::Readable),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                Some(Event::Due)
             }
-            ready = master.readiness().readable(), if wants.read && open => {
-                ready.ok().map(Event::Readable)
-            }
-            () = sleep_until(due.unwrap_or(self.quiet_since)), if due.is_some() => Some(Event::Due),
         }
     }
 
     fn note_end(&mut self, wants: Wants) {
         match wants.phase {
             Phase::Running => return,
-            Phase::Draining(_) if !self.ending => {
-                self.ending = true;
-                self.quiet_since = Instant::now();
-                // Whatever was found closed may have been opened and written to since.
-                self.closed_until = None;
-            }
-            Phase::Draining(_) => {}
-            Phase::Ended(_) => self.over = true,
+            Phase::Draining(_) => _ = self.quiet_since.get_or_insert_with(Instant::now),
+            Phase::Ended(_) => self.line = Line::Over,
         }
         // Output beyond the limit is waited for, unless nobody will ever raise it.
-        let abandoned = !wants.read && wants.doomed;
-        self.over |= abandoned || self.closed_until.is_some();
+        if !wants.read && wants.doomed {
+            self.line = Line::Over;
+        }
     }
 
     /// The next moment at which something is due by itself.
     fn next_due(&self, wants: Wants) -> Option<Instant> {
-        let silence = (self.ending && wants.read).then_some(self.quiet_since + SILENCE);
-        [self.gather.deadline(), silence, self.closed_until].into_iter().flatten().min()
+        let silence = self.quiet_since.filter(|_| wants.read).map(|since| since + SILENCE);
+        [self.gather.deadline(), silence].into_iter().flatten().min()
     }
 
-    async fn read(&mut self, mut ready: AsyncFdReadyGuard<'_, OwnedFd>) {
+    async fn read(&mut self, mut ready: Ready<'_>) {
         let mut left = TURN_BYTES;
         while left > 0 {
             match self.session.read() {
@@ -114,22 +134,19 @@ impl Pump {
                     self.came(len);
                 }
                 Step::Blocked => return ready.clear_ready(),
-                Step::Closed => {
-                    self.closed_until = Some(Instant::now() + REOPENED_EVERY);
-                    return;
-                }
-                // Nothing more will come that could be gathered.
+                Step::Closed => return self.line = Line::Closed,
+                // The limit: nothing more will come that could be gathered.
                 Step::Nothing => return self.tell(),
             }
         }
         tokio::task::yield_now().await;
     }
 
-    fn write(&mut self, mut ready: AsyncFdReadyGuard<'_, OwnedFd>) {
+    fn write(&mut self, mut ready: Ready<'_>) {
         match self.session.write() {
             Step::Moved(_) | Step::Nothing => {}
             Step::Blocked => ready.clear_ready(),
-            Step::Closed => self.closed_until = Some(Instant::now() + REOPENED_EVERY),
+            Step::Closed => self.line = Line::Closed,
         }
     }
 
@@ -138,22 +155,45 @@ impl Pump {
         if self.gather.deadline().is_some_and(|at| now >= at) {
             self.tell();
         }
-        if self.closed_until.is_some_and(|at| now >= at) {
-            self.closed_until = None;
-        }
-        if self.ending && now >= self.quiet_since + SILENCE {
+        if self.quiet_since.is_some_and(|since| now >= since + SILENCE) {
             // This task may have been the one that was late: look once more.
             match self.session.read() {
                 Step::Moved(len) => self.came(len),
-                Step::Blocked | Step::Closed => self.over = true,
+                Step::Blocked | Step::Closed => self.line = Line::Over,
                 Step::Nothing => {}
             }
         }
     }
 
+    /// Looks now and then at a terminal that no process has open, until one has, or the shell has
+    /// ended.
+    async fn closed(&mut self) {
+        self.tell();
+        tokio::select! {
+            biased;
+            () = self.session.wake.notified() => {}
+            () = sleep(REOPENED_EVERY) => {}
+        }
+        let wants = self.session.wants();
+        self.note_end(wants);
+        if self.line == Line::Over {
+            return;
+        }
+        match self.session.read() {
+            Step::Moved(len) => {
+                self.came(len);
+                self.line = Line::Open;
+            }
+            Step::Blocked => self.line = Line::Open,
+            Step::Closed if self.quiet_since.is_some() => self.line = Line::Over,
+            Step::Closed | Step::Nothing => {}
+        }
+    }
+
     fn came(&mut self, len: usize) {
-        self.quiet_since = Instant::now();
-        if self.gather.read(len, self.quiet_since) {
+        let now = Instant::now();
+        self.quiet_since = self.quiet_since.map(|_| now);
+        if self.gather.read(len, now) {
             self.tell();
         }
     }

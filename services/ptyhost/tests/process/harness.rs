@@ -71,7 +71,7 @@ impl Host {
             client::connect(&self.socket(), &tasks).await.ok()
         })
         .await;
-        Worker::new(connected, tasks)
+        Worker::new(connected, &tasks)
     }
 }
 
@@ -114,11 +114,10 @@ pub(crate) struct Worker {
     pub(crate) welcome: Welcome,
     heard: Arc<Mutex<Vec<Event>>>,
     news: watch::Receiver<()>,
-    pub(crate) tasks: TaskTracker,
 }
 
 impl Worker {
-    fn new(connected: Connected, tasks: TaskTracker) -> Self {
+    fn new(connected: Connected, tasks: &TaskTracker) -> Self {
         let Connected { client, welcome, mut events } = connected;
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (tell, news) = watch::channel(());
@@ -131,7 +130,7 @@ impl Worker {
                 }
             }
         });
-        Self { client, welcome, heard, news, tasks }
+        Self { client, welcome, heard, news }
     }
 
     /// Waits until something is so, looking after each event.
@@ -178,6 +177,15 @@ impl Worker {
             output.contains(text).then_some(output)
         })
         .await
+    }
+
+    /// Waits for a shell's end, or is told that it came before this worker did.
+    pub(crate) async fn exited_or_held(&self, shell: &Shell) -> client::Ended {
+        let held = self.welcome.sessions.iter().find(|held| held.session == shell.session);
+        match held.and_then(|held| held.ended) {
+            Some(ended) => ended,
+            None => self.exited(shell).await,
+        }
     }
 
     /// Waits for a shell's end.

@@ -4,3 +4,8 @@
 mod harness;
 
 mod echo;
+mod input;
+mod lifetime;
+mod output;
+mod processes;
+mod takeover;

@@ -1,0 +1,91 @@
+//! Input that does not fit its lane is refused, told once, and moves nothing.
+
+use bytes::Bytes;
+use termfleet_ptyhost::client::Event;
+use termfleet_session::{
+    code::Code,
+    ids::{Epoch, Offset},
+    limits::INPUT_WINDOW_BYTES,
+};
+
+use crate::harness::{Host, Shell, Worker, session, typist};
+
+async fn refused(worker: &Worker) -> (Code, Offset) {
+    let find = |heard: &[Event]| {
+        heard.iter().find_map(|event| match event {
+            Event::InputRefused { code, expected, .. } => Some((*code, *expected)),
+            _ => None,
+        })
+    };
+    worker.until("a refusal", find).await
+}
+
+async fn cat(worker: &Worker) -> Shell {
+    let shell = worker.spawn(&["/bin/sh", "-c", "stty raw -echo; printf ready; exec cat"]).await;
+    worker.printed(&shell, "ready").await;
+    shell
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_names_the_expected_offset_and_nothing_is_typed() {
+    let host = Host::start();
+    let worker = host.connect().await;
+    let shell = cat(&worker).await;
+    worker.type_in(&shell, 0, "ab").await;
+    worker.type_in(&shell, 5, "lost").await;
+    assert_eq!(refused(&worker).await, (Code::InputGap, Offset::new(2)));
+    worker.type_in(&shell, 2, "cd!").await;
+    assert_eq!(worker.printed(&shell, "!").await, "readyabcd!");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_lane_must_start_at_zero() {
+    let host = Host::start();
+    let worker = host.connect().await;
+    let shell = cat(&worker).await;
+    worker.type_in(&shell, 7, "x").await;
+    assert_eq!(refused(&worker).await, (Code::InputGap, Offset::new(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_program_holds_up_a_lane_at_its_window() {
+    let host = Host::start();
+    let worker = host.connect().await;
+    // It never reads: the terminal fills up, then the queue.
+    let shell =
+        worker.spawn(&["/bin/sh", "-c", "stty raw -echo; printf ready; exec sleep 60"]).await;
+    worker.printed(&shell, "ready").await;
+    let piece = Bytes::from(vec![b'x'; 16 << 10]);
+    for n in 0..64u64 {
+        let at = Offset::new(n * piece.len() as u64);
+        let client = &worker.client;
+        client.input(&shell.session, shell.epoch, &typist(1), at, piece.clone()).await.unwrap();
+    }
+    let (code, expected) = refused(&worker).await;
+    assert_eq!(code, Code::InputWindowExceeded);
+    let (session, epoch) = (&shell.session, shell.epoch);
+    let marks = worker.client.lane(session, epoch, &typist(1), true).await.unwrap();
+    assert_eq!(marks.accepted, expected);
+    assert!(marks.accepted.since(marks.written) <= INPUT_WINDOW_BYTES);
+    assert!(marks.accepted < Offset::new(64 * piece.len() as u64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_unknown_or_of_another_epoch_takes_nothing() {
+    let host = Host::start();
+    let worker = host.connect().await;
+    let shell = cat(&worker).await;
+    let (client, at, bytes) = (typist(1), Offset::new(0), Bytes::from_static(b"x"));
+    let stranger = session();
+    worker.client.input(&stranger, shell.epoch, &client, at, bytes.clone()).await.unwrap();
+    assert_eq!(refused(&worker).await.0, Code::SessionNotFound);
+    let other = Epoch::new(99);
+    worker.client.input(&shell.session, other, &client, at, bytes).await.unwrap();
+    let find = |heard: &[Event]| {
+        let is_it = |event: &Event| matches!(event, Event::InputRefused { code: Code::VersionConflict, epoch, .. } if *epoch == other);
+        heard.iter().any(is_it).then_some(())
+    };
+    worker.until("the refusal of the other epoch", find).await;
+    worker.type_in(&shell, 0, "!").await;
+    assert_eq!(worker.printed(&shell, "!").await, "ready!");
+}
