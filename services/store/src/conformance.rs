@@ -8,7 +8,7 @@
 // Assertions are all that this module is for.
 #![allow(clippy::unwrap_used)]
 
-mod script;
+pub(crate) mod script;
 
 use std::{future::Future, sync::Arc};
 
@@ -113,6 +113,7 @@ promises! { $
     records {
         a_committed_record_reads_back_as_it_was,
         an_unknown_id_has_no_record,
+        a_shell_that_ended_before_its_commit_leaves_a_closed_record_and_no_place_taken,
         a_closed_record_can_be_read_for_its_time_and_then_is_gone,
         nothing_leaves_closed_and_closing_again_is_fine,
         patches_and_updates_in_a_race_lose_nothing_of_each_other,
@@ -129,8 +130,10 @@ promises! { $
         a_lost_record_is_written_again_as_it_was,
         asserting_again_and_again_changes_nothing,
         an_assertion_keeps_the_clients_half,
+        an_assertion_keeps_what_was_settled_at_creation,
         an_assertion_at_a_higher_epoch_wins,
         what_closed_long_ago_is_not_written_again,
+        what_closed_in_the_future_goes_in_time_all_the_same,
         a_batch_of_activity_is_noted_but_for_what_is_not_the_owners,
     }
     listings {

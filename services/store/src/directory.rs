@@ -44,7 +44,7 @@ pub trait Directory: Send + Sync {
     async fn cancel(&self, reservation: &Reservation) -> Result<(), StoreError>;
 
     /// Makes a reservation a session; for the worker that has started its shell. The same commit
-    /// again (its answer was lost) is fine.
+    /// again (its answer was lost) is fine, and so is one of a shell that has ended meanwhile.
     ///
     /// # Errors
     /// `ReservationGone`: kill the shell and answer 1004. `Superseded` if the record exists already
@@ -129,8 +129,8 @@ pub trait Directory: Send + Sync {
     /// Only `Unavailable`.
     async fn touch(&self, owner: &Owner, batch: &[Touch]) -> Result<Vec<Untouched>, StoreError>;
 
-    /// Writes the record of a session that its worker runs, after a loss or a restart: it is
-    /// written if there is none, and brought up to date if it is this owner's or older. A client's
+    /// Writes the record of a session that its worker runs, after a loss or a restart: as it is
+    /// given if there is none, and brought up to date if it is this owner's or older. A client's
     /// half is kept where there is one; an alias that another session has by now is dropped from
     /// the record. Limits do not stand against a shell that runs. Again and again is fine.
     ///

@@ -100,7 +100,9 @@ pub(super) async fn a_claim_fences_the_old_owner_out_of_everything<S: Stage>(sta
 pub(super) async fn an_owner_raises_its_own_epoch_for_a_new_shell<S: Stage>(stage: &S) {
     let store = &**stage.store();
     let first = create(store, &Plan::new()).await.unwrap();
+    store.touch(&worker("w1"), &[touch(&first)]).await.unwrap();
     let second = store.claim(&first.id, first.epoch, worker("w1")).await.unwrap();
+    assert_eq!(second.counters, Counters::default(), "a new shell counts from 0");
     let fence = Fence { owner: worker("w1"), epoch: second.epoch };
     let started = Change { process_id: Some(7), ..Change::default() };
     let running = store.update(&first.id, &fence, started).await.unwrap();
@@ -115,7 +117,7 @@ pub(super) async fn a_lost_record_is_written_again_as_it_was<S: Stage>(stage: &S
     let lost = Plan::new().alias("mine").running();
     let stored = store.assert(lost.clone()).await.unwrap();
     assert_eq!(stored, lost);
-    assert_eq!(of_project(store, &Plan::new()).await, [lost.clone()]);
+    assert_eq!(of_project(store, &Plan::new()).await, std::slice::from_ref(&lost));
     let alias = lost.alias.clone().unwrap();
     assert_eq!(store.resolve_alias(&lost.tenant, &alias).await, Ok(Some(lost.id)));
 }
@@ -141,6 +143,21 @@ pub(super) async fn an_assertion_keeps_the_clients_half<S: Stage>(stage: &S) {
     assert_eq!((&*stored.tab_name, &*stored.current_path), ("renamed", "/srv/moved"));
 }
 
+pub(super) async fn an_assertion_keeps_what_was_settled_at_creation<S: Stage>(stage: &S) {
+    let store = &**stage.store();
+    let settled = create(store, &Plan::new().alias("mine")).await.unwrap();
+    let earlier = settled.created_at - SignedDuration::from_secs(60);
+    let forgetful = Session {
+        user: "bob".parse().unwrap(),
+        alias: None,
+        created_at: earlier,
+        updated_at: earlier,
+        last_activity_at: earlier,
+        ..settled.clone()
+    };
+    assert_eq!(store.assert(forgetful).await, Ok(settled));
+}
+
 pub(super) async fn an_assertion_at_a_higher_epoch_wins<S: Stage>(stage: &S) {
     let store = &**stage.store();
     let old = create(store, &Plan::new()).await.unwrap();
@@ -158,6 +175,16 @@ pub(super) async fn what_closed_long_ago_is_not_written_again<S: Stage>(stage: &
     stage.pass(stage.timings().linger_ms).await;
     assert_eq!(store.assert(closed.clone()).await, Err(Ended));
     assert_eq!(store.get(&closed.id).await, Ok(None));
+}
+
+pub(super) async fn what_closed_in_the_future_goes_in_time_all_the_same<S: Stage>(stage: &S) {
+    let store = &**stage.store();
+    let running = create(store, &Plan::new()).await.unwrap();
+    let future = running.updated_at + SignedDuration::from_hours(24);
+    let lost = Session { status: Status::Closed, updated_at: future, ..Plan::new().running() };
+    store.assert(lost.clone()).await.unwrap();
+    stage.pass(stage.timings().linger_ms).await;
+    assert_eq!(store.get(&lost.id).await, Ok(None));
 }
 
 pub(super) async fn a_batch_of_activity_is_noted_but_for_what_is_not_the_owners<S: Stage>(

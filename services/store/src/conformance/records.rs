@@ -24,6 +24,7 @@ pub(super) async fn a_committed_record_reads_back_as_it_was<S: Stage>(stage: &S)
     store.reserve(&reservation).await.unwrap();
     let given = session(&reservation);
     let stored = store.commit(given.clone()).await.unwrap();
+    assert!(stored.updated_at > given.updated_at, "the store's clock says when it was written");
     assert_eq!(stored, Session { updated_at: stored.updated_at, ..given });
     assert_eq!(store.get(&stored.id).await, Ok(Some(stored)));
 }
@@ -36,6 +37,24 @@ pub(super) async fn an_unknown_id_has_no_record<S: Stage>(stage: &S) {
     assert_eq!(store.update(&id, &fence(), Change::default()).await, Err(NotFound));
     assert_eq!(store.close(&id, &fence(), None).await, Err(NotFound));
     assert_eq!(store.claim(&id, FIRST, worker("w2")).await, Err(NotFound));
+}
+
+pub(super) async fn a_shell_that_ended_before_its_commit_leaves_a_closed_record_and_no_place_taken<
+    S: Stage,
+>(
+    stage: &S,
+) {
+    let store = &**stage.store();
+    let plan = Plan::new().limits(1, 1);
+    let reservation = plan.reservation();
+    store.reserve(&reservation).await.unwrap();
+    let exit = Some(Exit { code: Some(0), signal: None });
+    let ended = Session { status: Status::Closed, exit, ..session(&reservation) };
+    let stored = store.commit(ended).await.unwrap();
+    assert_eq!((stored.exit, stored.process_id), (exit, None));
+    create(store, &plan).await.unwrap();
+    stage.pass(stage.timings().linger_ms).await;
+    assert_eq!(store.get(&stored.id).await, Ok(None));
 }
 
 pub(super) async fn a_closed_record_can_be_read_for_its_time_and_then_is_gone<S: Stage>(stage: &S) {

@@ -25,17 +25,18 @@ use crate::{
     page::Page,
 };
 
-/// 2026-01-01, in seconds: when the first session of the suite was created.
-const FIRST_CREATED: i64 = 1_767_225_600;
+/// 2020-01-01, in seconds: when the first session of the suite was created, by its worker's clock.
+/// Earlier than any store's present, so that the two are told apart.
+const FIRST_CREATED: i64 = 1_577_836_800;
 /// The epoch of a first shell.
-pub(super) const FIRST: Epoch = Epoch::new(1);
+pub(crate) const FIRST: Epoch = Epoch::new(1);
 
 /// Numbers ids, so that no two are alike, and times of creation, so that they follow each other.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A session that somebody wants.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     tenant: &'static str,
     project: String,
     user: &'static str,
@@ -45,33 +46,33 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Ann of acme wants a session in her shop, with the limits that are usual.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let limits = Limits { per_project: 10, per_user: 20 };
         Self { tenant: "acme", project: "shop".into(), user: "ann", alias: None, limits }
     }
 
-    pub(super) fn tenant(self, tenant: &'static str) -> Self {
+    pub(crate) fn tenant(self, tenant: &'static str) -> Self {
         Self { tenant, ..self }
     }
 
-    pub(super) fn project(self, project: impl Into<String>) -> Self {
+    pub(crate) fn project(self, project: impl Into<String>) -> Self {
         Self { project: project.into(), ..self }
     }
 
-    pub(super) fn user(self, user: &'static str) -> Self {
+    pub(crate) fn user(self, user: &'static str) -> Self {
         Self { user, ..self }
     }
 
-    pub(super) fn alias(self, alias: impl Into<String>) -> Self {
+    pub(crate) fn alias(self, alias: impl Into<String>) -> Self {
         Self { alias: Some(alias.into()), ..self }
     }
 
-    pub(super) fn limits(self, per_project: u32, per_user: u32) -> Self {
+    pub(crate) fn limits(self, per_project: u32, per_user: u32) -> Self {
         Self { limits: Limits { per_project, per_user }, ..self }
     }
 
     /// A reservation with an id of its own.
-    pub(super) fn reservation(&self) -> Reservation {
+    pub(crate) fn reservation(&self) -> Reservation {
         let (tenant, project) = (self.tenant.parse().unwrap(), self.project.parse().unwrap());
         let id = SessionId::new(&Tag::of(&tenant, &project), u128::from(next()).to_be_bytes());
         Reservation {
@@ -85,13 +86,13 @@ impl Plan {
     }
 
     /// A session of this plan as its worker has it, its shell just started.
-    pub(super) fn running(&self) -> Session {
+    pub(crate) fn running(&self) -> Session {
         session(&self.reservation())
     }
 }
 
 /// The record that worker `w1` commits for a reservation.
-pub(super) fn session(reservation: &Reservation) -> Session {
+pub(crate) fn session(reservation: &Reservation) -> Session {
     let seconds = FIRST_CREATED + i64::try_from(next()).unwrap();
     let created_at = Timestamp::from_second(seconds).unwrap();
     Session {
@@ -123,19 +124,19 @@ pub(super) fn session(reservation: &Reservation) -> Session {
 }
 
 /// The worker of that name, with an incarnation of its own.
-pub(super) fn worker(name: &str) -> Owner {
+pub(crate) fn worker(name: &str) -> Owner {
     let mut life = [0; 16];
     life[..name.len()].copy_from_slice(name.as_bytes());
     Owner { worker: name.parse().unwrap(), incarnation: Incarnation::new(life) }
 }
 
 /// What `w1` shows at the first epoch.
-pub(super) fn fence() -> Fence {
+pub(crate) fn fence() -> Fence {
     Fence { owner: worker("w1"), epoch: FIRST }
 }
 
 /// Reserves, lets others run as while a shell is being started, and commits.
-pub(super) async fn create<D: Directory>(store: &D, plan: &Plan) -> Result<Session, StoreError> {
+pub(crate) async fn create<D: Directory>(store: &D, plan: &Plan) -> Result<Session, StoreError> {
     let reservation = plan.reservation();
     store.reserve(&reservation).await?;
     tokio::task::yield_now().await;
@@ -143,24 +144,24 @@ pub(super) async fn create<D: Directory>(store: &D, plan: &Plan) -> Result<Sessi
 }
 
 /// Closes a session of `w1` at its first epoch.
-pub(super) async fn close<D: Directory>(store: &D, id: &SessionId) -> Session {
+pub(crate) async fn close<D: Directory>(store: &D, id: &SessionId) -> Session {
     store.close(id, &fence(), None).await.unwrap()
 }
 
 /// The sessions of the plan's project, in the order of the listing.
-pub(super) async fn of_project<D: Directory>(store: &D, plan: &Plan) -> Vec<Session> {
+pub(crate) async fn of_project<D: Directory>(store: &D, plan: &Plan) -> Vec<Session> {
     let Reservation { tenant, project, .. } = plan.reservation();
     store.list_project(&tenant, &project, &Page::default()).await.unwrap().sessions
 }
 
 /// The sessions of the plan's user, in the order of the listing.
-pub(super) async fn of_user<D: Directory>(store: &D, plan: &Plan) -> Vec<Session> {
+pub(crate) async fn of_user<D: Directory>(store: &D, plan: &Plan) -> Vec<Session> {
     let Reservation { tenant, user, .. } = plan.reservation();
     store.list_user(&tenant, &user, &Page::default()).await.unwrap().sessions
 }
 
 /// Runs one task for each plan, all at once, and answers what each came to.
-pub(super) async fn race<S, T, F>(
+pub(crate) async fn race<S, T, F>(
     stage: &S,
     plans: impl IntoIterator<Item = Plan>,
     task: impl Fn(Arc<S::Store>, Plan) -> F,

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     bus::{Hint, What},
+    change,
     directory::{Reservation, Timings},
     error::StoreError,
 };
@@ -139,6 +140,8 @@ impl Book {
     /// another session has is dropped.
     pub(super) fn open(&mut self, mut session: Session, now: Now) -> Session {
         self.cancel(&session.id);
+        let status = session.status;
+        change::enter(&mut session, status, now.at);
         self.name(&mut session);
         self.write(session, What::Created, now)
     }

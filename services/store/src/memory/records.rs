@@ -112,12 +112,10 @@ impl Book {
 
     /// Writes what the store has lost. What closed so long ago that its record would be gone was
     /// not lost.
-    fn assert_lost(&mut self, mut session: Session, now: Now) -> Result<Session, StoreError> {
+    fn assert_lost(&mut self, session: Session, now: Now) -> Result<Session, StoreError> {
         if session.status == Status::Closed && self.gone_ms(&session, now) <= now.ms {
             return Err(StoreError::Ended);
         }
-        let status = session.status;
-        change::enter(&mut session, status, now.at);
         Ok(self.open(session, now))
     }
 
