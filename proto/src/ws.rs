@@ -7,3 +7,4 @@ mod varint;
 
 pub mod terminal_direct_v1;
 pub mod terminal_v1;
+pub mod text;
