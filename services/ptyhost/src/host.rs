@@ -146,7 +146,9 @@ pub async fn serve(config: HostConfig) -> Result<(), ServeError> {
     host.run(&listener, &mut signals, config.orphan_after).await;
     // First the name, so that nobody connects to a process that is about to end.
     let _ = std::fs::remove_file(&config.socket);
+    host.doom();
     reap::end(&Target::Everything, || host.marks()).await;
+    host.reap();
     host.stop.cancel();
     host.tasks.close();
     let _ = timeout(LAST_WORDS, host.tasks.wait()).await;
@@ -282,6 +284,13 @@ impl Host {
             if let Some(session) = self.shell(pid) {
                 session.exited(exit);
             }
+        }
+    }
+
+    /// Says that everything is about to be killed: output beyond its limit is waited for no more.
+    pub(crate) fn doom(&self) {
+        for session in self.sessions() {
+            session.doom(true);
         }
     }
 

@@ -131,8 +131,6 @@ async fn signal_all(host: &Arc<Host>, key: &Key, signal: Signal) -> Result<Respo
 }
 
 async fn end_everything(host: &Arc<Host>) {
-    for session in host.sessions() {
-        session.doom(true);
-    }
+    host.doom();
     reap::end(&Target::Everything, || host.marks()).await;
 }

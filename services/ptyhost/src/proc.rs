@@ -203,3 +203,6 @@ fn variable(pid: u32) -> Option<String> {
         .find_map(|entry| entry.strip_prefix(SESSION_VARIABLE.as_bytes())?.strip_prefix(b"="))?;
     String::from_utf8(value.to_vec()).ok()
 }
+
+#[cfg(test)]
+mod tests;

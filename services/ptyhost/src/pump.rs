@@ -96,8 +96,8 @@ impl Pump {
             return None;
         }
         let due = self.next_due(wants);
+        // Not biased: a flood must not hold up input, nor a paste output.
         tokio::select! {
-            biased;
             () = self.session.wake.notified() => Some(Event::Woken),
             ready = watch.writable(), if wants.write => ready.ok().map(Event::Writable),
             ready = watch.readable(), if wants.read => ready.ok().map(Event::Readable),
@@ -126,25 +126,21 @@ impl Pump {
     }
 
     async fn read(&mut self, mut ready: Ready<'_>) {
-        let mut left = TURN_BYTES;
-        while left > 0 {
-            match self.session.read() {
-                Step::Moved(len) => {
-                    left = left.saturating_sub(len);
-                    self.came(len);
-                }
-                Step::Blocked => return ready.clear_ready(),
-                Step::Closed => return self.line = Line::Closed,
-                // The limit: nothing more will come that could be gathered.
-                Step::Nothing => return self.tell(),
-            }
+        match self.drain() {
+            Step::Moved(_) => tokio::task::yield_now().await,
+            Step::Blocked if ready.ready().is_read_closed() => self.line = Line::Closed,
+            Step::Blocked => ready.clear_ready(),
+            Step::Closed => self.line = Line::Closed,
+            // The limit: nothing more will come that could be gathered.
+            Step::Nothing => self.tell(),
         }
-        tokio::task::yield_now().await;
     }
 
     fn write(&mut self, mut ready: Ready<'_>) {
         match self.session.write() {
             Step::Moved(_) | Step::Nothing => {}
+            // Full, and hung up on: that cannot be cleared, so waiting for it would never wait.
+            Step::Blocked if ready.ready().is_write_closed() => self.line = Line::Closed,
             Step::Blocked => ready.clear_ready(),
             Step::Closed => self.line = Line::Closed,
         }
@@ -179,15 +175,26 @@ impl Pump {
         if self.line == Line::Over {
             return;
         }
-        match self.session.read() {
-            Step::Moved(len) => {
-                self.came(len);
-                self.line = Line::Open;
-            }
-            Step::Blocked => self.line = Line::Open,
+        match self.drain() {
+            Step::Moved(_) | Step::Blocked => self.line = Line::Open,
             Step::Closed if self.quiet_since.is_some() => self.line = Line::Over,
             Step::Closed | Step::Nothing => {}
         }
+    }
+
+    /// Reads what there is, up to a turn's worth, and says what stopped it.
+    fn drain(&mut self) -> Step {
+        let mut read = 0;
+        while read < TURN_BYTES {
+            match self.session.read() {
+                Step::Moved(len) => {
+                    read += len;
+                    self.came(len);
+                }
+                stopped => return stopped,
+            }
+        }
+        Step::Moved(read)
     }
 
     fn came(&mut self, len: usize) {

@@ -189,7 +189,7 @@ impl RingReader {
         if !rustix::fs::fcntl_get_seals(fd)?.contains(SealFlags::SHRINK) {
             return Err(invalid("the ring is not sealed"));
         }
-        let map = MmapOptions::new().map_raw_read_only(&fd.as_raw_fd())?;
+        let map = MmapOptions::new().map_raw_read_only(fd.as_raw_fd())?;
         let capacity = map.len().checked_sub(HEADER_BYTES).ok_or(invalid("no header"))?;
         let memory = Memory { map, capacity };
         let header = [AT_MAGIC, AT_LAYOUT, AT_CAPACITY].map(|at| memory.mark(at).get());

@@ -84,7 +84,7 @@ fn a_reader_that_races_the_writer_never_takes_a_wrong_byte() {
 #[test]
 fn what_is_passed_on_cannot_be_written_and_a_stranger_is_refused() {
     let writer = RingWriter::create(CAPACITY).unwrap();
-    assert!(MmapOptions::new().map_raw(&writer.readable().as_raw_fd()).is_err());
+    assert!(MmapOptions::new().map_raw(writer.readable().as_raw_fd()).is_err());
     assert!(rustix::fs::ftruncate(writer.readable(), 0).is_err());
     let other = rustix::fs::memfd_create("other", MemfdFlags::ALLOW_SEALING).unwrap();
     rustix::fs::ftruncate(&other, 8192).unwrap();

@@ -5,11 +5,14 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
+};
 use termfleet_ptyhost::{
     client::{self, Connected, Event, PtyHostClient, Spawn, Welcome},
     ring::RingReader,
@@ -18,7 +21,7 @@ use termfleet_session::{
     ids::{ClientId, Epoch, Offset, ProjectId, SessionId, Tag, TenantId},
     limits::Size,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::task::TaskTracker;
 
 /// How long anything may take before a test gives up.
@@ -77,14 +80,18 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let asked = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            if asked.elapsed() > Duration::from_secs(5) {
-                self.child.kill().unwrap();
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        if self.ended().is_some() {
+            // Waited for already: its number may be another process' by now.
+            return;
         }
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let ended = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty()).unwrap();
+        let within = Timespec { tv_sec: 5, tv_nsec: 0 };
+        let mut wait = [PollFd::new(&ended, PollFlags::IN)];
+        if rustix::event::poll(&mut wait, Some(&within)).unwrap() == 0 {
+            self.child.kill().unwrap();
+        }
+        self.child.wait().unwrap();
     }
 }
 

@@ -89,3 +89,38 @@ async fn a_session_that_is_unknown_or_of_another_epoch_takes_nothing() {
     worker.type_in(&shell, 0, "!").await;
     assert_eq!(worker.printed(&shell, "!").await, "ready!");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_dies_with_its_input_unread_ends_like_any_other() {
+    let host = Host::start();
+    let worker = host.connect().await;
+    let script = "stty raw -echo; printf ready; exec sleep 60";
+    let shell = worker.spawn(&["/bin/sh", "-c", script]).await;
+    worker.printed(&shell, "ready").await;
+    let piece = Bytes::from(vec![b'x'; 16 << 10]);
+    for n in 0..8u64 {
+        let at = Offset::new(n * piece.len() as u64);
+        let client = &worker.client;
+        client.input(&shell.session, shell.epoch, &typist(1), at, piece.clone()).await.unwrap();
+    }
+    let busy_before = ticks(host.pid());
+    worker.client.kill(&shell.session, shell.epoch).await.unwrap();
+    assert_eq!(worker.exited(&shell).await.offset, Offset::new(5));
+    assert!(ticks(host.pid()) - busy_before < 20, "the ptyhost waited, it did not spin");
+    let (session, epoch) = (&shell.session, shell.epoch);
+    let at = Offset::new(0);
+    worker.client.input(session, epoch, &typist(2), at, Bytes::from_static(b"x")).await.unwrap();
+    let find = |heard: &[Event]| {
+        let is_it =
+            |event: &Event| matches!(event, Event::InputRefused { code: Code::SessionEnded, .. });
+        heard.iter().any(is_it).then_some(())
+    };
+    worker.until("the refusal of input after the end", find).await;
+}
+
+/// Processor time that a process has used, in hundredths of a second.
+fn ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}

@@ -8,4 +8,5 @@ mod input;
 mod lifetime;
 mod output;
 mod processes;
+mod strangers;
 mod takeover;

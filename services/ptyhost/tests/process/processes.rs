@@ -1,9 +1,10 @@
 //! Processes: started as asked, resized, signalled, looked at, and ended to the last one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use termfleet_ptyhost::client::{Refused, SignalTarget, SpawnStep};
 use termfleet_session::{code::Code, ids::Epoch, limits::Size, record::Exit};
+use tokio::time::Instant;
 
 use crate::harness::{Host, eventually, lives, spawn};
 
