@@ -9,7 +9,7 @@ use std::{convert::Infallible, io::Write as _, net::SocketAddr, time::Duration};
 use anyhow::Context as _;
 use bytes::Bytes;
 use clap::Parser;
-use http::{Request, Response};
+use http::{Request, Response, header::COOKIE};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn, upgrade};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -106,7 +106,9 @@ impl Echo {
     }
 
     fn answer(&self, mut request: Request<Incoming>, tasks: &TaskTracker) -> Response<Full<Bytes>> {
-        let known = self.site.as_ref().map_or(Ok(()), |site| site.check(&request, false));
+        // Nobody signs in here, so any cookie stands for a sign-in by cookie.
+        let by_cookie = request.headers().contains_key(COOKIE);
+        let known = self.site.as_ref().map_or(Ok(()), |site| site.check(&request, by_cookie));
         match known.and_then(|()| ws::check(&request)) {
             Ok(accepted) => {
                 let protocol = accepted.protocols.first().map(String::as_str);

@@ -1,8 +1,10 @@
-//! The stream beneath fastwebsockets: passes on only bytes that keep the rules.
+//! The stream beneath fastwebsockets: passes on only bytes that keep the rules, a frame at a time.
 //!
 //! fastwebsockets takes unmasked frames, long control frames, endless fragments and half a frame
 //! for ever. Here every byte is inspected ([`Rules`]) before it gets there, and an unfinished
-//! message is given a time. What the rules are is not decided here.
+//! message is given a time. fastwebsockets also doubles its buffer whenever a read fills it with
+//! more than one frame (a flood of pings was measured to grow it to 80 MB), so what was read
+//! beyond a frame waits here. What the rules are is not decided here.
 
 use std::{
     io,
@@ -11,43 +13,30 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf, copy, sink};
 
 use super::{Limits, Violation, patience::Patience, rules::Rules};
 
-/// What is thrown away at once while a refused client is waited out: enough for few system calls,
-/// little enough for the stack.
-const SCRATCH_BYTES: usize = 4096;
-
-/// A guarded stream of client frames. A violation is an error of the read that follows the last
-/// good byte; after it everything is swallowed up to the end of the stream.
+/// A guarded stream of client frames. A violation is the error of the read that follows the last
+/// good byte, and of every later one.
 #[derive(Debug)]
 pub(super) struct Gate<R> {
     io: R,
-    /// Bytes that were read together with the upgrade request.
-    leftover: Bytes,
+    /// Bytes that were read beyond the current frame, or together with the upgrade request.
+    ahead: Bytes,
     rules: Rules,
     patience: Patience,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Open,
-    /// The next read says so.
-    Broken(Violation),
-    /// Nothing is believed any more; the stream is read to its end.
-    Refused,
+    broken: Option<Violation>,
 }
 
 impl<R: AsyncRead + Unpin> Gate<R> {
     pub(super) fn new(io: R, leftover: Bytes, limits: &Limits) -> Self {
         Self {
             io,
-            leftover,
+            ahead: leftover,
             rules: Rules::new(limits),
             patience: Patience::new(limits.message_time),
-            state: State::Open,
+            broken: None,
         }
     }
 
@@ -56,32 +45,37 @@ impl<R: AsyncRead + Unpin> Gate<R> {
         error.get_ref()?.downcast_ref::<Violation>().copied()
     }
 
+    /// Reads the stream to its end, believing and keeping nothing.
+    pub(super) async fn swallow(mut self) {
+        // An error is an end like any other.
+        let _ = copy(&mut self.io, &mut sink()).await;
+    }
+
     fn refuse(&mut self, violation: Violation) -> Poll<io::Result<()>> {
-        self.state = State::Refused;
+        self.broken = Some(violation);
         Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, violation)))
     }
 
-    fn poll_source(
-        &mut self,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.leftover.is_empty() {
-            return Pin::new(&mut self.io).poll_read(cx, into);
-        }
-        let taken = self.leftover.len().min(into.remaining());
-        into.put_slice(&self.leftover[..taken]);
-        self.leftover.advance(taken);
-        if self.leftover.is_empty() {
-            // Even empty it would keep the upgrade's whole read buffer alive.
-            self.leftover = Bytes::new();
+    /// Passes on what waits here, up to the end of a frame.
+    fn pass_ahead(&mut self, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let offered = self.ahead.len().min(into.remaining());
+        let passed = match self.inspect(&self.ahead.slice(..offered)) {
+            Ok(passed) => passed,
+            Err(violation) => return self.refuse(violation),
+        };
+        into.put_slice(&self.ahead[..passed]);
+        self.ahead.advance(passed);
+        if self.ahead.is_empty() {
+            // Even empty it would keep its whole buffer alive.
+            self.ahead = Bytes::new();
         }
         Poll::Ready(Ok(()))
     }
 
-    fn poll_open(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    /// Reads, and passes on up to the end of a frame; the rest waits here.
+    fn poll_io(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
-        match self.poll_source(cx, into) {
+        match Pin::new(&mut self.io).poll_read(cx, into) {
             Poll::Ready(read) => read?,
             Poll::Pending if self.rules.unfinished() => {
                 ready!(self.patience.wait(cx));
@@ -89,33 +83,35 @@ impl<R: AsyncRead + Unpin> Gate<R> {
             }
             Poll::Pending => return Poll::Pending,
         }
-        let seen = self.rules.inspect(&into.filled()[before..]);
+        let bytes = &into.filled()[before..];
+        let passed = match self.inspect(bytes) {
+            Ok(passed) => passed,
+            Err(violation) => {
+                into.set_filled(before);
+                return self.refuse(violation);
+            }
+        };
+        if passed < bytes.len() {
+            self.ahead = Bytes::copy_from_slice(&bytes[passed..]);
+        }
+        into.set_filled(before + passed);
+        Poll::Ready(Ok(()))
+    }
+
+    /// How many of the bytes may pass now: at least one, unless there are none (the stream's end).
+    fn inspect(&mut self, bytes: &[u8]) -> Result<usize, Violation> {
+        let seen = self.rules.inspect(bytes);
         if seen.ended {
             self.patience.renew()
         } else {
             self.patience.heard()
         }
-        into.set_filled(before + seen.passed);
         match seen.violation {
-            // A read of nothing would mean the end of the stream.
-            Some(violation) if seen.passed == 0 => self.refuse(violation),
-            Some(violation) => {
-                self.state = State::Broken(violation);
-                Poll::Ready(Ok(()))
-            }
-            None => Poll::Ready(Ok(())),
-        }
-    }
-
-    /// Swallows what still comes. Nothing is put into the buffer, so the reader sees the end.
-    fn poll_swallow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.leftover = Bytes::new();
-        let mut scratch = [0; SCRATCH_BYTES];
-        loop {
-            let mut scratch = ReadBuf::new(&mut scratch);
-            ready!(Pin::new(&mut self.io).poll_read(cx, &mut scratch))?;
-            if scratch.filled().is_empty() {
-                return Poll::Ready(Ok(()));
+            // Passing nothing on would mean the end of the stream.
+            Some(violation) if seen.passed == 0 => Err(violation),
+            violation => {
+                self.broken = violation;
+                Ok(seen.passed)
             }
         }
     }
@@ -127,10 +123,10 @@ impl<R: AsyncRead + Unpin> AsyncRead for Gate<R> {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.state {
-            State::Open => self.poll_open(cx, into),
-            State::Broken(violation) => self.refuse(violation),
-            State::Refused => self.poll_swallow(cx),
+        match self.broken {
+            Some(violation) => self.refuse(violation),
+            None if self.ahead.is_empty() => self.poll_io(cx, into),
+            None => self.pass_ahead(into),
         }
     }
 }

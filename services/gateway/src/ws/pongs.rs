@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -37,9 +38,10 @@ impl Pongs {
         self.0.heard.notify_one();
     }
 
-    /// The oldest answer that is due.
-    pub(super) fn pop(&self) -> Option<Bytes> {
-        self.due().pop_front()
+    /// Takes the answers that are due now, oldest first: a bounded number, also while a reader on
+    /// another core goes on hearing pings.
+    pub(super) fn take(&self) -> VecDeque<Bytes> {
+        mem::take(&mut *self.due())
     }
 
     /// Ready when an answer is due; cancel-safe.
@@ -66,7 +68,7 @@ mod tests {
         for at in 0..PONGS + 3 {
             pongs.push(Bytes::from(vec![u8::try_from(at).unwrap_or(u8::MAX)]));
         }
-        let left: Vec<u8> = std::iter::from_fn(|| pongs.pop()).map(|pong| pong[0]).collect();
+        let left: Vec<u8> = pongs.take().iter().map(|pong| pong[0]).collect();
         assert_eq!(left, (3..u8::try_from(PONGS + 3).unwrap_or(0)).collect::<Vec<_>>());
     }
 }

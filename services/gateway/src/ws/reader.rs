@@ -1,11 +1,11 @@
 //! The reading half: whole messages, one after another, and why there are no more.
 
-use std::{convert::Infallible, fmt, io, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use fastwebsockets::{Payload, Role, WebSocketError, WebSocketRead, after_handshake_split};
+use fastwebsockets::{Payload, Role, WebSocket, WebSocketError};
 use tokio::{
-    io::{AsyncRead, Sink, sink},
+    io::{AsyncRead, Join, Sink, join, sink},
     net::tcp::OwnedReadHalf,
     time::timeout,
 };
@@ -31,7 +31,8 @@ pub enum Ended {
 /// [`Reader::next`] that is dropped half-way loses its frame, so it never stands in a `select!`.
 /// Such a task ends by itself soon after [`super::Writer::finish`], or is aborted with its socket.
 pub struct Reader<R = OwnedReadHalf> {
-    frames: WebSocketRead<Gate<R>>,
+    /// It reads only: what it would write goes nowhere, and it is told to write nothing.
+    frames: WebSocket<Join<Gate<R>, Sink>>,
     assembly: Assembly,
     pongs: Pongs,
 }
@@ -39,7 +40,7 @@ pub struct Reader<R = OwnedReadHalf> {
 impl<R: AsyncRead + Unpin> Reader<R> {
     pub(super) fn new(read: R, leftover: Bytes, pongs: Pongs, limits: Limits) -> Self {
         let gate = Gate::new(read, leftover, &limits);
-        let (mut frames, _unused) = after_handshake_split::<_, Sink>(gate, sink(), Role::Server);
+        let mut frames = WebSocket::after_handshake(join(gate, sink()), Role::Server);
         frames.set_auto_close(false);
         frames.set_auto_pong(false);
         // The gate has refused what is larger; this one refuses what *reaches* its limit.
@@ -52,33 +53,32 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     /// # Errors
     /// [`Ended`].
     pub async fn next(&mut self) -> Result<Message, Ended> {
+        let message = self.message().await?;
+        if let Message::Ping(payload) = &message {
+            self.pongs.push(payload.clone());
+        }
+        Ok(message)
+    }
+
+    async fn message(&mut self) -> Result<Message, Ended> {
         loop {
-            // Pongs and close frames are ours to send, so this is never called.
-            let mut unused = |_| async { Ok::<(), Infallible>(()) };
-            let frame = self.frames.read_frame(&mut unused).await.map_err(ended::<R>)?;
+            let frame = self.frames.read_frame().await.map_err(ended::<R>)?;
             let payload = match frame.payload {
                 Payload::Bytes(bytes) => bytes,
                 other => BytesMut::from(&*other),
             };
-            let message = self.assembly.push(frame.opcode, frame.fin, payload)?;
-            if let Some(Message::Ping(payload)) = &message {
-                self.pongs.push(payload.clone());
-            }
-            if let Some(message) = message {
+            if let Some(message) = self.assembly.push(frame.opcode, frame.fin, payload)? {
                 return Ok(message);
             }
         }
     }
 
     /// Swallows what the client still sends until it ends the connection, for a moment at most,
-    /// so that it can read our close frame.
-    pub async fn linger(mut self) {
-        let swallow = async {
-            // A violation makes the gate swallow the rest, so at most one more is seen.
-            while !matches!(self.next().await, Err(Ended::Lost(_))) {}
-        };
+    /// so that it can read our close frame. Nothing is answered any more, not even a ping.
+    pub async fn linger(self) {
+        let (gate, _) = self.frames.into_inner().into_inner();
         // Too late is as good an end as any.
-        let _ = timeout(LINGER, swallow).await;
+        let _ = timeout(LINGER, gate.swallow()).await;
     }
 }
 

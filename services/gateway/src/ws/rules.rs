@@ -53,9 +53,9 @@ const START: Phase = Phase::Header { bytes: [0; HEADER_BYTES], have: 0 };
 /// What [`Rules::inspect`] found in some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// How many of the bytes stand.
+    /// How many of the bytes stand: none behind the end of a frame.
     pub(super) passed: usize,
-    /// Did a message, or a control frame between messages, end within them?
+    /// Did they end a message, or a control frame between messages?
     pub(super) ended: bool,
     /// The rule that the byte after them breaks.
     pub(super) violation: Option<Violation>,
@@ -73,7 +73,7 @@ impl Rules {
         self.open || !matches!(self.phase, Phase::Header { have: 0, .. })
     }
 
-    /// Goes on with the next bytes of the stream.
+    /// Goes on with the next bytes of the stream, up to the end of a frame.
     pub(super) fn inspect(&mut self, input: &[u8]) -> Seen {
         let mut seen = Seen { passed: 0, ended: false, violation: None };
         while seen.passed < input.len() {
@@ -97,7 +97,8 @@ impl Rules {
             }
             if matches!(self.phase, Phase::Payload { left: 0 }) {
                 self.phase = START;
-                seen.ended |= !self.open;
+                seen.ended = !self.open;
+                return seen;
             }
         }
         seen

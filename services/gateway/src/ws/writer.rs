@@ -132,9 +132,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// # Errors
     /// [`WriteError`]; the socket is of no more use then.
     pub async fn flush(&mut self) -> Result<(), WriteError> {
-        while let Some(payload) = self.pongs.pop() {
-            self.queue(OpCode::Pong, &payload, Bytes::new());
-        }
+        self.queue_pongs();
         future::poll_fn(|cx| self.poll_drain(cx)).await?;
         if self.tail.capacity() > IDLE_BYTES {
             self.tail = BytesMut::new();
@@ -156,8 +154,20 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.io.shutdown().await.map_err(WriteError::Lost)
     }
 
-    /// One frame: a copied head and a payload that is copied too if it is small.
+    fn queue_pongs(&mut self) {
+        for payload in self.pongs.take() {
+            self.frame(OpCode::Pong, &payload, Bytes::new());
+        }
+    }
+
+    /// Pongs first: a ping heard before the message that this one answers is answered before it.
     fn queue(&mut self, opcode: OpCode, head: &[u8], payload: Bytes) {
+        self.queue_pongs();
+        self.frame(opcode, head, payload);
+    }
+
+    /// One frame: a copied head and a payload that is copied too if it is small.
+    fn frame(&mut self, opcode: OpCode, head: &[u8], payload: Bytes) {
         if self.closing {
             return;
         }
