@@ -1,1 +1,30 @@
 //! Sessions: who watches them, who drives them, and the link to gateways.
+//!
+//! It owns the sessions of one ptyhost as actors, feeds every viewer from the ring by a cursor of
+//! its own, keeps each session's record true in the store, and serves gateways over gRPC. It makes
+//! no system call on a PTY (that is the ptyhost's), knows no key of the store, no WebSocket and no
+//! user token.
+
+mod worker;
+
+pub mod config;
+
+mod grpc;
+mod link;
+mod viewer;
+
+mod feed;
+mod pump;
+mod registry;
+mod session;
+mod upkeep;
+
+mod create;
+mod spawn;
+
+mod admit;
+mod metrics;
+mod tail;
+
+pub use config::{Config, ProjectRoots, Shells};
+pub use worker::{Ended, Parts, Worker};

@@ -1,0 +1,138 @@
+//! Who may reach a session: the capability that a gateway sends with a request, checked by this
+//! worker's own key (`security.md` §1).
+//!
+//! What the role then allows is asked for every message, of the session's facts.
+
+use sha2::{Digest, Sha256};
+use termfleet_proto::{convert::Malformed, worker_v1 as pb};
+use termfleet_runtime::clock;
+use termfleet_session::{
+    code::{Code, Refusal},
+    ids::{ClientId, SessionId, UserId},
+    role::{Actor, Denied, EVERY_TENANT, Operation, Role},
+};
+use termfleet_token::CapabilityKey;
+
+use crate::session::Facts;
+
+/// The actor of a request, if the capability says the same.
+pub(crate) fn actor(
+    key: &CapabilityKey,
+    capability: &str,
+    session: &SessionId,
+    claimed: Option<pb::Actor>,
+) -> Result<Actor, Refusal> {
+    let claimed: Actor = claimed.map(Actor::try_from).transpose().map_err(malformed)?.ok_or(
+        Refusal::new(Code::BadMessage, "the actor is missing"),
+    )?;
+    let shown = key.verify(capability, session, clock::now_unix()).map_err(|error| {
+        tracing::debug!(%error, %session, "capability refused");
+        Refusal::from(error.code())
+    })?;
+    if speaks_for(&shown.actor, &claimed) {
+        Ok(claimed)
+    } else {
+        Err(Refusal::new(Code::Forbidden, "the capability is for somebody else"))
+    }
+}
+
+/// An administrator of every tenant acts within one of them; everybody else is who they are.
+fn speaks_for(shown: &Actor, claimed: &Actor) -> bool {
+    let everywhere = shown.role == Role::Admin && shown.tenant.as_str() == EVERY_TENANT;
+    shown.user == claimed.user
+        && shown.role == claimed.role
+        && (shown.tenant == claimed.tenant || everywhere)
+}
+
+/// May this actor do this to that session? Someone else's session answers like one that does not
+/// exist.
+pub(crate) fn may(actor: &Actor, operation: Operation, facts: &Facts) -> Result<(), Refusal> {
+    actor.may(operation, &facts.tenant, &facts.user).map_err(denied)
+}
+
+/// What somebody is told who may not.
+pub(crate) fn denied(denied: Denied) -> Refusal {
+    match denied {
+        Denied::Hidden => Code::SessionNotFound.into(),
+        Denied::Forbidden => Code::Forbidden.into(),
+    }
+}
+
+/// What a client is told about a message of another process that means nothing.
+pub(crate) fn malformed(error: Malformed) -> Refusal {
+    Refusal::new(Code::BadMessage, error.to_string())
+}
+
+/// The name of a lane in the ptyhost, which knows no users: client ids are scoped to their user.
+pub(crate) fn lane(user: &UserId, client: &ClientId) -> ClientId {
+    let mut hash = Sha256::new();
+    hash.update(user.as_str());
+    hash.update([0]);
+    hash.update(client.as_str());
+    let mut random = [0; 16];
+    random.copy_from_slice(&hash.finalize()[..16]);
+    ClientId::new(random)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Whom a capability covers.
+    use termfleet_token::SigningKey;
+
+    use super::*;
+
+    fn actor_of(user: &str, tenant: &str, role: Role) -> Actor {
+        Actor { user: user.parse().unwrap(), tenant: tenant.parse().unwrap(), role }
+    }
+
+    fn asked(shown: &Actor, claimed: &Actor) -> Result<Actor, Code> {
+        let key = CapabilityKey::new(SigningKey::generate().unwrap());
+        let session: SessionId = "aaaaaaaa-aaaaaaaaaaaaaaaaaaaaaaaaaa".parse().unwrap();
+        let capability = key.mint(&session, shown, clock::now_unix()).unwrap();
+        actor(&key, &capability, &session, Some(claimed.into())).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn a_capability_is_for_its_actor_alone() {
+        let ann = actor_of("ann", "acme", Role::User);
+        assert_eq!(asked(&ann, &ann).as_ref(), Ok(&ann));
+        for other in [
+            actor_of("bob", "acme", Role::User),
+            actor_of("ann", "other", Role::User),
+            actor_of("ann", "acme", Role::Admin),
+        ] {
+            assert_eq!(asked(&ann, &other), Err(Code::Forbidden));
+        }
+    }
+
+    #[test]
+    fn an_admin_of_every_tenant_may_act_within_one() {
+        let root = actor_of("root", "*", Role::Admin);
+        let within = actor_of("root", "acme", Role::Admin);
+        assert_eq!(asked(&root, &within).as_ref(), Ok(&within));
+        let user = actor_of("root", "*", Role::User);
+        assert_eq!(asked(&user, &actor_of("root", "acme", Role::User)), Err(Code::Forbidden));
+    }
+
+    #[test]
+    fn nothing_and_somebody_elses_signature_are_refused() {
+        let ann = actor_of("ann", "acme", Role::User);
+        let session: SessionId = "aaaaaaaa-aaaaaaaaaaaaaaaaaaaaaaaaaa".parse().unwrap();
+        let (ours, theirs) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        let forged = CapabilityKey::new(theirs).mint(&session, &ann, clock::now_unix()).unwrap();
+        let key = CapabilityKey::new(ours);
+        for capability in ["", &forged] {
+            let refused = actor(&key, capability, &session, Some((&ann).into())).unwrap_err();
+            assert_eq!(refused.code, Code::Unauthorized);
+        }
+        assert_eq!(actor(&key, &forged, &session, None).unwrap_err().code, Code::BadMessage);
+    }
+
+    #[test]
+    fn the_same_client_id_of_two_users_is_two_lanes() {
+        let client = ClientId::new([1; 16]);
+        let of = |user: &str| lane(&user.parse().unwrap(), &client);
+        assert_ne!(of("ann"), of("bob"));
+        assert_eq!(of("ann"), of("ann"));
+    }
+}

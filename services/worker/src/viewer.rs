@@ -1,0 +1,325 @@
+//! One client attached to one session: where it is in the output, what it may still be sent, and
+//! what it is to be told.
+//!
+//! The session's actor puts words here, acknowledgements arrive from the link's reader, and the
+//! link's writer takes one frame a turn. What waits is merged by kind, so that a viewer that is not
+//! read from costs a bounded amount, and output is copied out of the ring only when it leaves.
+
+mod pace;
+mod words;
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+use termfleet_proto::{
+    convert::reason_to_pb,
+    worker_v1::{self as pb, worker_frame::Frame},
+    ws::frame::Reason,
+};
+use termfleet_session::{
+    credit::AckBeyondSent,
+    ids::{ChannelId, Offset},
+    limits::{MAX_FRAME_BYTES, Size, WINDOW_BYTES},
+};
+use tokio::time::Instant;
+
+pub(crate) use self::words::{Permit, Told};
+use self::{pace::Pace, words::Words};
+use crate::{
+    feed::{Feed, Sized},
+    link::Link,
+    metrics::{Counted, Metrics},
+    session::SessionHandle,
+    tail,
+};
+
+/// The longest output frame: a sixteenth of the window (`byte-lane.md` §4), so that one session's
+/// turn on a link is short.
+const FRAME_BYTES: usize = {
+    let sixteenth = (WINDOW_BYTES / 16) as usize;
+    if sixteenth < MAX_FRAME_BYTES { sixteenth } else { MAX_FRAME_BYTES }
+};
+
+/// One attachment, shared by its session and its link.
+pub(crate) struct Viewer {
+    /// Its number in its session.
+    pub(crate) number: u64,
+    /// Its number on its link.
+    pub(crate) channel: ChannelId,
+    pub(crate) session: SessionHandle,
+    link: Arc<Link>,
+    feed: Arc<Feed>,
+    metrics: Metrics,
+    /// It has its turn coming.
+    queued: AtomicBool,
+    // Held for one word or one frame, never across an await.
+    state: Mutex<State>,
+    _counted: Counted,
+}
+
+/// Where output starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// With the bytes from this offset on.
+    Recovered(Offset),
+    /// With a snapshot at this offset, and why.
+    Snapshot(Offset, Reason),
+}
+
+struct State {
+    words: Words,
+    pace: Pace,
+    /// A snapshot has to be sent before any output.
+    snapshot: Option<(Option<Offset>, Reason)>,
+    /// The newest size that the client was told of.
+    sized: u64,
+    told_exit: bool,
+    over: bool,
+}
+
+/// What a viewer does with its turn.
+pub(crate) enum Turn {
+    /// It sends a frame, and may have more.
+    Frame(Frame, Option<Permit>),
+    /// It sends its last frame.
+    Last(Frame),
+    /// It must be asked again after a while.
+    Later,
+    /// It has nothing to send until it is woken.
+    Nothing,
+}
+
+/// What a new viewer is made of.
+pub(crate) struct Seed {
+    pub(crate) number: u64,
+    pub(crate) session: SessionHandle,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) metrics: Metrics,
+    pub(crate) start: Start,
+    pub(crate) drives: bool,
+}
+
+impl Start {
+    pub(crate) fn offset(self) -> Offset {
+        match self {
+            Self::Recovered(offset) | Self::Snapshot(offset, _) => offset,
+        }
+    }
+
+    pub(crate) fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Recovered(_) => None,
+            Self::Snapshot(_, reason) => Some(reason),
+        }
+    }
+}
+
+impl Viewer {
+    pub(crate) fn new(seed: Seed, channel: ChannelId, link: Arc<Link>) -> Self {
+        let Seed { number, session, feed, metrics, start, drives } = seed;
+        let sized = feed.size_at(start.offset(), session.size()).number;
+        let state = State {
+            words: Words::default(),
+            pace: Pace::new(start.offset(), drives),
+            snapshot: start.reason().map(|reason| (Some(start.offset()), reason)),
+            sized,
+            told_exit: false,
+            over: false,
+        };
+        Self {
+            number,
+            channel,
+            session,
+            link,
+            feed,
+            queued: AtomicBool::new(false),
+            state: Mutex::new(state),
+            _counted: metrics.viewer(),
+            metrics,
+        }
+    }
+
+    /// Gives it a turn, unless it has one coming.
+    pub(crate) fn wake(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.link.enqueue(self.clone());
+        }
+    }
+
+    /// The client is to be told something.
+    pub(crate) fn tell(self: &Arc<Self>, told: Told) {
+        self.lock().words.add(told);
+        self.wake();
+    }
+
+    /// It drives, or does not any more.
+    pub(crate) fn set_drives(&self, drives: bool) {
+        self.lock().pace.drives = drives;
+    }
+
+    /// The link that it is on.
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// Its channel ends without a word: another one replaces it.
+    pub(crate) fn retire(&self) -> ChannelId {
+        self.lock().over = true;
+        self.link.close(self.channel);
+        self.channel
+    }
+
+    /// Output goes on elsewhere: what the client asked for with `Sync`.
+    pub(crate) fn restart(&self, start: Start) {
+        let mut state = self.lock();
+        match start {
+            Start::Recovered(offset) => {
+                state.snapshot = None;
+                self.jump(&mut state, offset);
+            }
+            Start::Snapshot(offset, reason) => state.snapshot = Some((Some(offset), reason)),
+        }
+        state.told_exit = false;
+    }
+
+    /// The client has parsed everything before `offset`.
+    pub(crate) fn ack(self: &Arc<Self>, offset: Offset) -> Result<(), AckBeyondSent> {
+        let mut state = self.lock();
+        if state.over || state.words.ending() {
+            return Ok(());
+        }
+        state.pace.ack(offset)?;
+        drop(state);
+        self.wake();
+        Ok(())
+    }
+
+    /// Up to where it was sent output, and up to where its client has parsed it.
+    pub(crate) fn progress(&self) -> (Offset, Offset) {
+        let state = self.lock();
+        (state.pace.sent(), state.pace.acked())
+    }
+
+    /// Its turn: the next frame, if it has one.
+    pub(crate) fn turn(&self, now: Instant) -> Turn {
+        // Whoever wakes it from here on gives it another turn.
+        self.queued.store(false, Ordering::Release);
+        let mut state = self.lock();
+        if state.over {
+            return Turn::Nothing;
+        }
+        if let Some((frame, permit)) = state.words.next(self.channel) {
+            return if matches!(frame, Frame::Detached(_)) {
+                state.over = true;
+                Turn::Last(frame)
+            } else {
+                Turn::Frame(frame, permit)
+            };
+        }
+        self.output(&mut state, now)
+    }
+
+    fn output(&self, state: &mut State, now: Instant) -> Turn {
+        let span = (self.feed.ring.tail(), self.feed.ring.head());
+        if state.snapshot.is_none() && state.pace.lags(span, now) {
+            if !state.pace.takes_snapshot(now) {
+                return Turn::Later;
+            }
+            self.metrics.lagging.inc();
+            state.snapshot = Some((None, Reason::Lagging));
+        }
+        if let Some((at, reason)) = state.snapshot.take() {
+            return Turn::Frame(self.snapshot(state, at, reason, now), None);
+        }
+        let size = self.feed.size_after(state.sized);
+        if let Some(due) = size.filter(|size| size.at.offset <= state.pace.sent()) {
+            state.sized = due.number;
+            return Turn::Frame(self.resized(due), None);
+        }
+        let until = size.map_or(span.1, |size| size.at.offset.min(span.1));
+        match state.pace.room(until, FRAME_BYTES) {
+            0 => self.exited(state),
+            room => self.bytes(state, room),
+        }
+    }
+
+    fn bytes(&self, state: &mut State, room: usize) -> Turn {
+        let mut bytes = vec![0; room];
+        let offset = state.pace.sent();
+        let Ok(copied) = self.feed.ring.read_at(offset, &mut bytes) else {
+            // It fell out of the ring just now: its next turn will find that it lags.
+            return Turn::Later;
+        };
+        bytes.truncate(copied);
+        state.pace.advance(copied as u64);
+        self.metrics.output.inc_by(copied as u64);
+        if state.pace.drives {
+            self.feed.driver_was_sent(state.pace.sent());
+        }
+        let (channel, data) = (self.channel.get(), Bytes::from(bytes));
+        Turn::Frame(Frame::Output(pb::Output { channel, offset: offset.get(), data }), None)
+    }
+
+    fn snapshot(
+        &self,
+        state: &mut State,
+        at: Option<Offset>,
+        reason: Reason,
+        now: Instant,
+    ) -> Frame {
+        let offset = at.unwrap_or_else(|| tail::start(&self.feed.ring));
+        let size = self.jump(state, offset);
+        state.pace.snapshot_sent(now);
+        Frame::Snapshot(pb::Snapshot {
+            channel: self.channel.get(),
+            epoch: self.feed.epoch.get(),
+            offset: offset.get(),
+            size: Some(size.into()),
+            reason: reason_to_pb(Some(reason)),
+            more: false,
+            data: Bytes::from_static(tail::RESET),
+        })
+    }
+
+    fn jump(&self, state: &mut State, offset: Offset) -> Size {
+        state.pace.jump(offset);
+        let size = self.feed.size_at(offset, self.session.size());
+        state.sized = size.number;
+        if state.pace.drives {
+            self.feed.driver_was_sent(offset);
+        }
+        size.at.size
+    }
+
+    fn resized(&self, size: Sized) -> Frame {
+        let resized =
+            pb::Resized { size: Some(size.at.size.into()), offset: size.at.offset.get() };
+        self.event(pb::event::Kind::Resized(resized))
+    }
+
+    fn exited(&self, state: &mut State) -> Turn {
+        let due = self.feed.ended().filter(|ended| {
+            !state.told_exit && state.snapshot.is_none() && ended.offset <= state.pace.sent()
+        });
+        let Some(ended) = due else { return Turn::Nothing };
+        state.told_exit = true;
+        let exited = pb::Exited {
+            code: ended.exit.code,
+            signal: ended.exit.signal,
+            offset: ended.offset.get(),
+        };
+        Turn::Frame(self.event(pb::event::Kind::Exited(exited)), None)
+    }
+
+    fn event(&self, kind: pb::event::Kind) -> Frame {
+        Frame::Event(pb::Event { channel: self.channel.get(), kind: Some(kind) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every critical section leaves the state whole between two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

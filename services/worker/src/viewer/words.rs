@@ -1,0 +1,94 @@
+//! What waits to be told to one client, besides output.
+//!
+//! Answers are as many as the link has requests under way, which it bounds; everything else is
+//! merged with what it makes out of date. The order in which they leave is the order of the fields.
+
+use std::collections::VecDeque;
+
+use termfleet_proto::worker_v1::{self as pb, worker_frame::Frame};
+use termfleet_session::ids::ChannelId;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Gives a request's place on its link back when its answer leaves.
+pub(crate) type Permit = OwnedSemaphorePermit;
+
+/// Something to tell.
+pub(crate) enum Told {
+    /// The answer to a request, or the news of a replaced channel.
+    Attached(pb::Attached, Option<Permit>),
+    /// Input or a resize was refused.
+    Refused(pb::Refusal),
+    /// Input was written, and echoed.
+    Ack {
+        /// All before it is written.
+        written: u64,
+        /// All before it was written a while ago.
+        echo: u64,
+    },
+    /// Who drives changed.
+    Driver(pb::DriverChanged),
+    /// The status changed.
+    Status(pb::StatusChanged),
+    /// It is over. Nothing follows.
+    Detached(pb::Detached),
+}
+
+/// What waits.
+#[derive(Default)]
+pub(super) struct Words {
+    attached: VecDeque<(pb::Attached, Option<Permit>)>,
+    detached: Option<pb::Detached>,
+    refused: Option<pb::Refusal>,
+    ack: Option<(u64, u64)>,
+    driver: Option<pb::DriverChanged>,
+    status: Option<pb::StatusChanged>,
+}
+
+impl Words {
+    pub(super) fn add(&mut self, told: Told) {
+        match told {
+            Told::Attached(attached, permit) => self.attached.push_back((attached, permit)),
+            Told::Refused(refusal) => self.refused = Some(refusal),
+            Told::Ack { written, echo } => self.ack = Some((written, echo)),
+            Told::Driver(driver) => self.driver = Some(driver),
+            Told::Status(status) => self.merge(status),
+            // The first reason stands.
+            Told::Detached(detached) => {
+                self.detached.get_or_insert(detached);
+            }
+        }
+    }
+
+    /// What it was before is what the client last heard of.
+    fn merge(&mut self, mut status: pb::StatusChanged) {
+        if let Some(unheard) = self.status.take() {
+            status.previous = unheard.previous;
+        }
+        self.status = Some(status);
+    }
+
+    pub(super) fn ending(&self) -> bool {
+        self.detached.is_some()
+    }
+
+    pub(super) fn next(&mut self, channel: ChannelId) -> Option<(Frame, Option<Permit>)> {
+        if let Some((attached, permit)) = self.attached.pop_front() {
+            return Some((Frame::Attached(attached), permit));
+        }
+        let channel = channel.get();
+        let event = |kind| Frame::Event(pb::Event { channel, kind: Some(kind) });
+        let frame = if let Some(detached) = self.detached.clone() {
+            Frame::Detached(pb::Detached { channel, ..detached })
+        } else if let Some(refusal) = self.refused.take() {
+            let (request, refusal) = (None, Some(refusal));
+            Frame::Refused(pb::Refused { request, channel: Some(channel), refusal })
+        } else if let Some((offset, echo_offset)) = self.ack.take() {
+            Frame::InputAck(pb::InputAck { channel, offset, echo_offset })
+        } else if let Some(driver) = self.driver.take() {
+            event(pb::event::Kind::Driver(driver))
+        } else {
+            event(pb::event::Kind::Status(self.status.take()?))
+        };
+        Some((frame, None))
+    }
+}
