@@ -41,7 +41,7 @@ impl Host {
 
     pub(crate) fn with(ring_bytes: usize, orphan_after_ms: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let child = Command::new(example("ptyhost"))
+        let child = Command::new(PTYHOST)
             .arg(dir.path().join("s"))
             .args([ring_bytes.to_string(), orphan_after_ms.to_string()])
             .stdin(Stdio::null())
@@ -95,13 +95,10 @@ impl Drop for Host {
     }
 }
 
-/// An example program of this crate, which `cargo test` builds beside the tests.
-pub(crate) fn example(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let path = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(path.exists(), "run `cargo test -p termfleet-ptyhost`, which builds {name}");
-    path
-}
+/// The ptyhost alone, as a program.
+pub(crate) const PTYHOST: &str = env!("CARGO_BIN_EXE_ptyhost-for-tests");
+/// A worker that types and waits to be killed.
+pub(crate) const TYPIST: &str = env!("CARGO_BIN_EXE_typist-for-tests");
 
 /// Asks again and again, since nobody tells, until there is an answer.
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {

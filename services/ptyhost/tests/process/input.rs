@@ -1,5 +1,7 @@
 //! Input that does not fit its lane is refused, told once, and moves nothing.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use termfleet_ptyhost::client::Event;
 use termfleet_session::{
@@ -8,7 +10,7 @@ use termfleet_session::{
     limits::INPUT_WINDOW_BYTES,
 };
 
-use crate::harness::{Host, Shell, Worker, session, typist};
+use crate::harness::{Host, Shell, Worker, eventually, session, spawn, typist};
 
 async fn refused(worker: &Worker) -> (Code, Offset) {
     let find = |heard: &[Event]| {
@@ -116,6 +118,39 @@ async fn a_program_that_dies_with_its_input_unread_ends_like_any_other() {
         heard.iter().any(is_it).then_some(())
     };
     worker.until("the refusal of input after the end", find).await;
+}
+
+/// Both directions stand still on a terminal that is hung up: input waits, and the limit is reached.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hung_up_terminal_at_its_limit_costs_nothing() {
+    let host = Host::with(4096, 60_000);
+    let worker = host.connect().await;
+    let script = "stty raw -echo; printf ready; read x; head -c 5000 /dev/zero; \
+                  exec 0<&- 1>&- 2>&-; sleep 60";
+    let spawn = spawn(&["/bin/sh", "-c", script]);
+    let (session, epoch) = (spawn.session.clone(), spawn.epoch);
+    let ring = worker.client.spawn(spawn).await.unwrap().ring;
+    worker.until("ready", |_| (ring.head() == Offset::new(5)).then_some(())).await;
+    let go = Bytes::from_static(b"\n");
+    worker.client.input(&session, epoch, &typist(2), Offset::new(0), go).await.unwrap();
+    worker.until("the limit", |_| (ring.head() == Offset::new(4096)).then_some(())).await;
+    eventually("sleep, without a terminal", async || {
+        let stat = worker.client.stat(&session, epoch).await.unwrap();
+        (stat.processes == 2).then_some(())
+    })
+    .await;
+    for n in 0..8u64 {
+        let piece = Bytes::from(vec![b'x'; 8 << 10]);
+        let at = Offset::new(n * piece.len() as u64);
+        worker.client.input(&session, epoch, &typist(1), at, piece).await.unwrap();
+    }
+    let marks = worker.client.lane(&session, epoch, &typist(1), true).await.unwrap();
+    assert!(marks.written < marks.accepted, "input waits: {marks:?}");
+    let before = ticks(host.pid());
+    // Not a wait for anything: the span whose cost is measured.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let spent = ticks(host.pid()) - before;
+    assert!(spent < 15, "{spent} of 50 ticks were spent on nothing");
 }
 
 /// Processor time that a process has used, in hundredths of a second.

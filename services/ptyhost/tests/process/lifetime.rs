@@ -5,7 +5,7 @@ use std::{process::Command, time::Duration};
 use rustix::process::Signal;
 use termfleet_session::ids::Offset;
 
-use crate::harness::{Host, Shell, eventually, example, lives};
+use crate::harness::{Host, PTYHOST, Shell, eventually, lives};
 
 async fn ended(host: &mut Host) -> bool {
     eventually("the ptyhost's end", async || host.ended()).await
@@ -106,7 +106,7 @@ async fn a_hundred_sessions_answer_and_are_handed_over() {
 #[test]
 fn a_socket_that_cannot_be_is_told_clearly() {
     let told = |socket: &std::path::Path| {
-        let output = Command::new(example("ptyhost")).arg(socket).output().unwrap();
+        let output = Command::new(PTYHOST).arg(socket).output().unwrap();
         assert!(!output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
@@ -123,12 +123,12 @@ async fn a_socket_in_use_is_refused_and_a_stale_one_is_replaced() {
     host.connect().await;
     let mode = std::fs::metadata(host.socket()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let output = Command::new(example("ptyhost")).arg(host.socket()).output().unwrap();
+    let output = Command::new(PTYHOST).arg(host.socket()).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("another ptyhost listens"));
     host.signal(Signal::KILL);
     let mut dead = host;
     assert!(!ended(&mut dead).await);
-    let mut second = Command::new(example("ptyhost")).arg(dead.socket()).spawn().unwrap();
+    let mut second = Command::new(PTYHOST).arg(dead.socket()).spawn().unwrap();
     dead.connect().await;
     second.kill().unwrap();
     second.wait().unwrap();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use termfleet_ptyhost::client::{Event, LaneMarks};
 use termfleet_session::{ids::Offset, input::Marks, limits::Size};
 
-use crate::harness::{Host, example, lives, spawn, typist};
+use crate::harness::{Host, TYPIST, lives, spawn, typist};
 
 /// The typist's stream.
 fn byte(offset: u64) -> u8 {
@@ -31,11 +31,8 @@ async fn kill_9_of_the_worker_loses_no_output_and_doubles_no_input() {
 
     let (mut seen, mut flooded) = (flood.ring.head(), 0);
     for round in 0..25u64 {
-        let mut typist = Command::new(example("typist"))
-            .arg(host.socket())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut typist =
+            Command::new(TYPIST).arg(host.socket()).stderr(Stdio::null()).spawn().unwrap();
         // The moment of death is what varies; nothing is waited for.
         tokio::time::sleep(Duration::from_millis(15 + round * 7 % 60)).await;
         assert!(typist.try_wait().unwrap().is_none(), "it worked until it was killed");

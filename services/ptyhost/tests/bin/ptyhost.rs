@@ -1,14 +1,19 @@
-//! The ptyhost alone, as a process: `ptyhost SOCKET [RING_BYTES [ORPHAN_AFTER_MS]]`. What the tests
+//! The ptyhost alone, as a process: `ptyhost-for-tests SOCKET [RING_BYTES [ORPHAN_AFTER_MS]]`. What the tests
 //! start; the product starts the same body as `termfleet ptyhost`.
 
-use std::time::Duration;
+use std::{error::Error, process::ExitCode, time::Duration};
 
-use anyhow::Context;
 use termfleet_ptyhost::{HostConfig, serve};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    let Err(e) = run() else { return ExitCode::SUCCESS };
+    eprintln!("{e}");
+    ExitCode::FAILURE
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut config = HostConfig::new(arguments.next().context("which socket?")?);
+    let mut config = HostConfig::new(arguments.next().ok_or("which socket?")?);
     if let Some(bytes) = arguments.next() {
         config.ring_bytes = bytes.parse()?;
     }

@@ -1,10 +1,9 @@
 //! A worker that can be killed at any moment: it takes a ptyhost over, types a known stream into the
-//! session it finds from where its lane stands, and lets the output of every session run on.
-//! `typist SOCKET`.
+//! session it finds, from somewhat before where its lane stands, and lets the output of every
+//! session run on. `typist-for-tests SOCKET`.
 
-use std::{path::Path, time::Duration};
+use std::{error::Error, path::Path, time::Duration};
 
-use anyhow::{Context, bail};
 use bytes::Bytes;
 use termfleet_ptyhost::client::{self, Event, HeldSession};
 use termfleet_session::{
@@ -16,6 +15,8 @@ use tokio_util::task::TaskTracker;
 
 /// How much is typed at once: like a paste, and no divisor of any buffer's size.
 const PIECE: u64 = 1_777;
+/// How much of what was applied is typed again, as by a client whose acknowledgements were lost.
+const AGAIN: u64 = 5_003;
 /// How long the typist works if nobody kills it.
 const WORKS_FOR: Duration = Duration::from_secs(60);
 
@@ -25,27 +26,27 @@ fn byte(offset: u64) -> u8 {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    let socket = std::env::args().nth(1).context("which socket?")?;
+async fn main() -> Result<(), Box<dyn Error>> {
+    let socket = std::env::args().nth(1).ok_or("which socket?")?;
     let connected = client::connect(Path::new(&socket), &TaskTracker::new()).await?;
     let work = tokio::time::timeout(WORKS_FOR, work(connected));
-    work.await.context("nobody killed the typist")?
+    work.await.map_err(|_| "nobody killed the typist")?
 }
 
-async fn work(connected: client::Connected) -> anyhow::Result<()> {
+async fn work(connected: client::Connected) -> Result<(), Box<dyn Error>> {
     let client::Connected { client, welcome, mut events } = connected;
     let held = welcome.sessions.iter().find(|held| &held.record[..] == b"typed into");
-    let HeldSession { session, epoch, lanes, .. } = held.context("no session to type into")?;
+    let HeldSession { session, epoch, lanes, .. } = held.ok_or("no session to type into")?;
     let typist = ClientId::new([1; 16]);
     let mut marks = lanes.first().map_or(Marks::default(), |lane| lane.marks);
-    let mut typed = marks.accepted;
+    let mut typed = Offset::new(marks.accepted.get().saturating_sub(AGAIN));
     loop {
         while typed.since(marks.written) + PIECE <= INPUT_WINDOW_BYTES {
             let piece: Bytes = (typed.get()..typed.get() + PIECE).map(byte).collect();
             client.input(session, *epoch, &typist, typed, piece).await?;
             typed = typed.plus(PIECE);
         }
-        match events.recv().await.context("the events have ended")? {
+        match events.recv().await.ok_or("the events have ended")? {
             Event::InputDone { marks: newer, .. } => marks = newer,
             Event::Heads(heads) => {
                 for (session, epoch, _) in heads {
@@ -54,7 +55,7 @@ async fn work(connected: client::Connected) -> anyhow::Result<()> {
             }
             // The other session's program may come to its end.
             Event::Exited { .. } => {}
-            other => bail!("unexpected: {other:?}"),
+            other => return Err(format!("unexpected: {other:?}").into()),
         }
     }
 }
