@@ -5,7 +5,7 @@
 //! heartbeats and rate limits are left to whoever owns the connection.
 //!
 //! fastwebsockets frames and unmasks; what it does not check is checked before it sees a byte
-//! ([`gate`], with the rules of [`rules`]) or after it gave a frame ([`assemble`]).
+//! (`gate`, with the rules of `rules`) or after it gave a frame (`assemble`).
 //!
 //! The life of a socket: `check` the request → answer [`Upgrade::response`] → [`open`] → one task
 //! calls [`Reader::next`] in a loop, another queues on the [`Writer`] and flushes. To end it, in
