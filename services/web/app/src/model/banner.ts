@@ -80,14 +80,19 @@ function exitText(exitCode: number | undefined, signal: number | undefined): str
 
 function ended(error: TermfleetError): Banner {
   const gone = error.code === Code.SessionNotFound || error.code === Code.SessionEnded;
-  const text =
-    error.code === Code.TakenOver
-      ? "This terminal was opened again elsewhere with this tab's identity."
-      : explain(error.code, error.message);
+  const text = endText(error, gone);
   const remedies = gone
     ? ([{ remedy: "restart", label: "New shell" }] as const)
     : ([{ remedy: "retry", label: "Attach again" }] as const);
   return { kind: "ended", text, remedies, keys: true };
+}
+
+function endText(error: TermfleetError, gone: boolean): string {
+  if (gone) return "This session is gone: it was closed elsewhere, or ended a while ago.";
+  if (error.code === Code.TakenOver) {
+    return "This terminal was opened again elsewhere with this tab's identity.";
+  }
+  return explain(error.code, error.message);
 }
 
 /** How much of what was typed is shown. */

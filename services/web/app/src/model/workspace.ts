@@ -190,9 +190,15 @@ export class Workspace {
     for (const tab of this.state.get().tabs) tab.surface.terminal.options.screenReaderMode = on;
   }
 
-  /** Puts the cursor into the terminal, once it is drawn. */
+  /** Puts the cursor into the terminal before the next key comes. */
   focusTerminal(): void {
-    this.page.requestAnimationFrame(() => this.activeTab?.surface.focus());
+    // What was changed is drawn in a microtask of its own, which is queued already.
+    queueMicrotask(() => this.activeTab?.surface.focus());
+  }
+
+  /** Puts the focus on a tab, or on the active one. */
+  focusTab(tab = this.activeTab): void {
+    if (tab) this.page.document.getElementById(tab.key)?.focus();
   }
 
   tell(error: TermfleetError): void {
@@ -226,7 +232,7 @@ export class Workspace {
         this.setDialog("help");
         return true;
       case "tabs":
-        this.page.document.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]')?.focus();
+        this.focusTab();
         return true;
       case "close":
         if (tab) this.askToClose(tab);

@@ -1,4 +1,7 @@
-/** The page: tabs above, the terminal, a line of facts below. */
+/**
+ * The page: tabs above, the terminal, a line of facts below. What a tab has to say lies over that
+ * line, so that no terminal changes its size because of it.
+ */
 import { ConnectionStatus, TerminalView, useReadable } from "@termfleet/react";
 import { type ReactElement, useEffect } from "react";
 import { actionOf } from "../model/shortcuts.ts";

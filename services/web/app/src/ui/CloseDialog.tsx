@@ -16,7 +16,7 @@ export function CloseDialog({ workspace, tab }: { workspace: Workspace; tab: Tab
         <button
           type="button"
           className="danger"
-          autoFocus
+          data-first
           data-testid="confirm-close"
           onClick={() => workspace.close(tab)}
         >

@@ -42,7 +42,7 @@ export function HelpDialog({ workspace }: { workspace: Workspace }): ReactElemen
         Read the terminal out to a screen reader
       </label>
       <div className="modal-actions">
-        <button type="button" className="primary" autoFocus onClick={close}>
+        <button type="button" className="primary" data-first onClick={close}>
           Done
         </button>
       </div>

@@ -1,5 +1,8 @@
-/** A modal dialog: the browser's own, which keeps the focus in and gives Escape its meaning. */
-import { type ReactElement, type ReactNode, useEffect, useRef } from "react";
+/**
+ * A modal dialog: the browser's own, which keeps the focus in and gives Escape its meaning. What is
+ * marked `data-first` has the focus at first.
+ */
+import { type ReactElement, type ReactNode, useLayoutEffect, useRef } from "react";
 
 interface Props {
   title: string;
@@ -10,9 +13,13 @@ interface Props {
 
 export function Modal({ title, testId, onClose, children }: Props): ReactElement {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key: a dialog that is still open would get it, or keep the focus.
+  useLayoutEffect(() => {
     const element = dialog.current;
-    if (element && !element.open) element.showModal();
+    if (element && !element.open) {
+      element.showModal();
+      element.querySelector<HTMLElement>("[data-first]")?.focus();
+    }
     return () => element?.close();
   }, []);
   return (

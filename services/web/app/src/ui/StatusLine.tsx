@@ -1,6 +1,6 @@
 /** One line of facts about the active tab. */
 import { useReadable } from "@termfleet/react";
-import type { ReactElement } from "react";
+import { type ReactElement, useEffect } from "react";
 import type { Tab } from "../model/tab.ts";
 import type { Workspace } from "../model/workspace.ts";
 
@@ -38,7 +38,11 @@ const SEATS = { unknown: "", me: "typing", other: "watching", nobody: "nobody ty
 
 function TabFacts({ tab }: { tab: Tab }): ReactElement {
   const { session, attachment } = useReadable(tab.state);
-  const seat = SEATS[attachment?.driver ?? "unknown"];
+  const { label } = tab;
+  useEffect(() => {
+    document.title = `${label} · Termfleet`;
+  }, [label]);
+  const seat = attachment?.phase === "live" ? SEATS[attachment.driver] : "";
   return (
     <>
       {session && (

@@ -1,6 +1,6 @@
 /** The tabs, as a tab list with one stop for the Tab key and arrows within. */
 import { useReadable } from "@termfleet/react";
-import { type KeyboardEvent, type ReactElement, useEffect, useRef } from "react";
+import { type KeyboardEvent, type ReactElement, useEffect, useLayoutEffect, useRef } from "react";
 import type { Tab } from "../model/tab.ts";
 import type { Workspace } from "../model/workspace.ts";
 
@@ -100,11 +100,9 @@ function stateOf(tab: Tab): "live" | "starting" | "ended" | "watching" {
 
 function onTabKey(event: KeyboardEvent, workspace: Workspace, tab: Tab): void {
   const { tabs } = workspace.state.get();
-  const focusTab = (): void =>
-    void requestAnimationFrame(() => workspace.perform("tabs"));
   const choose = (to: Tab | undefined): void => {
     if (to) workspace.select(to, false);
-    focusTab();
+    workspace.focusTab(to);
   };
   const at = tabs.indexOf(tab);
   const keys: Record<string, () => void> = {
@@ -127,7 +125,7 @@ function onTabKey(event: KeyboardEvent, workspace: Workspace, tab: Tab): void {
 
 function NameField({ workspace, tab }: { workspace: Workspace; tab: Tab }): ReactElement {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.select(), []);
+  useLayoutEffect(() => field.current?.select(), []);
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>): void => {
     event.stopPropagation();
     if (event.key === "Enter") workspace.endRenaming(tab, event.currentTarget.value);

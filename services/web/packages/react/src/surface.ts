@@ -19,6 +19,8 @@ export interface Size {
 /** The sizes that a session may have. */
 const COLS = [2, 1000] as const;
 const ROWS = [1, 500] as const;
+/** A terminal larger than its place, as another window drives it, is drawn no smaller than this. */
+const SMALLEST_FONT = 5;
 
 export interface SurfaceOptions {
   /** The place has room for this size now. */
@@ -39,6 +41,7 @@ export class TerminalSurface {
   readonly screen: XtermScreen;
   readonly #fit = new FitAddon();
   readonly #observer: ResizeObserver;
+  readonly #fontSize: number;
   #frame = 0;
 
   constructor(private readonly options: SurfaceOptions) {
@@ -49,6 +52,7 @@ export class TerminalSurface {
       linkHandler: { activate: openLink },
       ...options.terminal,
     });
+    this.#fontSize = this.terminal.options.fontSize ?? 14;
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(new WebLinksAddon(openLink));
     this.screen = new XtermScreen(this.terminal, options.onRefused);
@@ -57,6 +61,7 @@ export class TerminalSurface {
     this.terminal.onBell(() => {
       if (!this.screen.replaying) options.onBell?.();
     });
+    this.terminal.onResize(() => this.#scale());
     this.#observer = new ResizeObserver(() => this.#sizeSoon());
   }
 
@@ -74,8 +79,9 @@ export class TerminalSurface {
     this.element.remove();
   }
 
-  /** The size that the place has room for, if it is on the page. */
+  /** The size that the place has room for at the usual font size, if it is on the page. */
   measure(): Size | undefined {
+    this.terminal.options.fontSize = this.#fontSize;
     const proposed = this.#fit.proposeDimensions();
     if (!proposed || !Number.isFinite(proposed.cols) || !Number.isFinite(proposed.rows)) {
       return undefined;
@@ -118,6 +124,18 @@ export class TerminalSurface {
     this.#frame = requestAnimationFrame(() => {
       const size = this.measure();
       if (size) this.options.onSize(size);
+      this.#scale();
     });
+  }
+
+  /** Draws a terminal that is larger than its place smaller, so that all of it is seen. */
+  #scale(): void {
+    const room = this.measure();
+    if (!room) return;
+    const { cols, rows } = this.terminal;
+    const scale = Math.min(1, room.cols / cols, room.rows / rows);
+    if (scale === 1) return;
+    const fontSize = Math.floor(this.#fontSize * scale * 2) / 2;
+    this.terminal.options.fontSize = Math.max(SMALLEST_FONT, fontSize);
   }
 }
