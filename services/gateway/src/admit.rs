@@ -1,0 +1,217 @@
+//! Who is let in, and how often: connections and upgrades by address, sockets by user.
+//!
+//! Addresses are asked before anybody knows who sends, users after. What one socket may then send
+//! is counted in [`ConnectionLimits`]. These are this gateway's own counts; limits of the whole
+//! cluster are the store's.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
+use termfleet_session::{
+    code::{Code, Refusal},
+    ids::{TenantId, UserId},
+    role::Actor,
+};
+use tokio::time;
+
+use crate::config::{Limits, Network};
+
+mod clock;
+mod socket;
+
+use self::clock::SinceStart;
+pub use self::socket::ConnectionLimits;
+
+/// How often counts that are back at rest are forgotten: an address is back after a minute.
+const UPKEEP: Duration = Duration::from_secs(30);
+/// An IPv6 customer has at least a /64: a limit by single address would be none.
+const IPV6_PREFIX: u32 = 64;
+
+type Handshakes =
+    RateLimiter<IpAddr, DashMapStateStore<IpAddr>, SinceStart, NoOpMiddleware<Duration>>;
+
+/// The gateway's counts of addresses and users.
+#[derive(Debug)]
+pub struct Admission {
+    limits: Limits,
+    /// `--no-auth`: everybody is one user at one address, so limits by either would be of all.
+    lifted: bool,
+    proxies: Vec<Network>,
+    clock: SinceStart,
+    handshakes: Handshakes,
+    sockets: Places<(TenantId, UserId)>,
+    connections: Places<IpAddr>,
+}
+
+/// A user's place among their sockets, for as long as it lives.
+#[derive(Debug)]
+pub struct SocketPlace(
+    #[allow(dead_code, reason = "it is only dropped")] Option<Place<(TenantId, UserId)>>,
+);
+
+/// An address's place among its connections, for as long as it lives.
+#[derive(Debug)]
+pub struct ConnectionPlace(
+    #[allow(dead_code, reason = "it is only dropped")] Option<Place<IpAddr>>,
+);
+
+impl Admission {
+    /// Nobody is here yet. `lifted` takes the limits by user and by address away; proxies speak
+    /// for many addresses, so their own connections are not counted.
+    #[must_use]
+    pub fn new(limits: Limits, proxies: Vec<Network>, lifted: bool) -> Self {
+        let clock = SinceStart::now();
+        let per_minute = Quota::per_minute(at_least_one(limits.handshakes_per_minute));
+        Self {
+            handshakes: RateLimiter::dashmap_with_clock(per_minute, clock.clone()),
+            limits,
+            lifted,
+            proxies,
+            clock,
+            sockets: Places::default(),
+            connections: Places::default(),
+        }
+    }
+
+    /// May this address open another connection? `None`: it has all that it may have.
+    #[must_use]
+    pub fn connection(&self, peer: IpAddr) -> Option<ConnectionPlace> {
+        if self.lifted || self.proxies.iter().any(|proxy| proxy.contains(peer)) {
+            return Some(ConnectionPlace(None));
+        }
+        let place = self.connections.take(block(peer), self.limits.connections_per_address)?;
+        Some(ConnectionPlace(Some(place)))
+    }
+
+    /// May this address upgrade another connection?
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` with the time until it may.
+    pub fn handshake(&self, address: IpAddr) -> Result<(), Refusal> {
+        if self.lifted {
+            return Ok(());
+        }
+        self.handshakes.check_key(&block(address)).map_err(|until| {
+            limited(
+                "too many connections from this address",
+                until.wait_time_from(self.clock.read()),
+            )
+        })
+    }
+
+    /// May this user have another socket?
+    ///
+    /// # Errors
+    /// `RATE_LIMITED`: close one first.
+    pub fn socket(&self, actor: &Actor) -> Result<SocketPlace, Refusal> {
+        if self.lifted {
+            return Ok(SocketPlace(None));
+        }
+        let user = (actor.tenant.clone(), actor.user.clone());
+        let most = self.limits.sockets_per_user;
+        let place = self.sockets.take(user, most).ok_or_else(|| {
+            limited(&format!("you have your {most} sockets already"), SOCKET_RETRY)
+        })?;
+        Ok(SocketPlace(Some(place)))
+    }
+
+    /// The counts of one new socket.
+    #[must_use]
+    pub fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits::new(&self.limits, self.clock.clone())
+    }
+
+    /// Forgets addresses that are back at rest, for ever.
+    pub async fn upkeep(&self) {
+        let mut turns = time::interval(UPKEEP);
+        loop {
+            turns.tick().await;
+            self.handshakes.retain_recent();
+            self.handshakes.shrink_to_fit();
+        }
+    }
+}
+
+/// When somebody who has all their sockets should try again: nobody knows when one closes, and a
+/// reload's old socket is gone within a second.
+const SOCKET_RETRY: Duration = Duration::from_secs(1);
+
+/// A refusal by rate, with the hint that it owes.
+fn limited(text: &str, wait: Duration) -> Refusal {
+    let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    Refusal::new(Code::RateLimited, text).retry_after(ms.max(1))
+}
+
+/// A limit of 0 would be a gateway that serves nobody: it is taken as 1.
+fn at_least_one(limit: u32) -> NonZeroU32 {
+    NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
+}
+
+/// What is counted as one address.
+fn block(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() >> (128 - IPV6_PREFIX) << (128 - IPV6_PREFIX);
+            Ipv6Addr::from_bits(network).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// How many places each key has taken; keys with none are not kept.
+#[derive(Debug, Clone)]
+struct Places<K: Eq + Hash>(Arc<Mutex<HashMap<K, u32>>>);
+
+impl<K: Eq + Hash> Default for Places<K> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K: Eq + Hash + Clone> Places<K> {
+    fn take(&self, key: K, most: u32) -> Option<Place<K>> {
+        let mut taken = self.lock();
+        let count = taken.entry(key.clone()).or_default();
+        if *count >= most.max(1) {
+            return None;
+        }
+        *count += 1;
+        Some(Place { places: self.clone(), key })
+    }
+}
+
+impl<K: Eq + Hash> Places<K> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, u32>> {
+        // The map is whole between any two statements that hold the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One place; it is free again when this is dropped.
+#[derive(Debug)]
+struct Place<K: Eq + Hash> {
+    places: Places<K>,
+    key: K,
+}
+
+impl<K: Eq + Hash> Drop for Place<K> {
+    fn drop(&mut self) {
+        let mut taken = self.places.lock();
+        if let Some(count) = taken.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! What every part of a gateway shares, and what a new socket starts with. Nothing here is lost
+//! that a reconnect cannot rebuild.
+
+use std::{net::IpAddr, sync::Arc};
+
+use termfleet_proto::ws::v1::ServerInfo;
+use termfleet_runtime::{Drain, Tasks};
+use termfleet_session::code::Refusal;
+use termfleet_store::{Bus, Directory};
+
+use crate::{
+    admit::{Admission, ConnectionLimits, SocketPlace},
+    auth::{Auth, SignedIn},
+    config::Config,
+    connection::Waiters,
+    dialect::Dialect,
+    metrics::EdgeMetrics,
+    sessions::Sessions,
+    upstream::Upstream,
+};
+
+/// One gateway's shared state.
+pub struct Edge {
+    /// What it was told.
+    pub config: Config,
+    /// Which server this is, for clients.
+    pub about: ServerInfo,
+    /// Who somebody is.
+    pub auth: Auth,
+    /// Where sessions are.
+    pub directory: Arc<dyn Directory>,
+    /// What happens to them.
+    pub bus: Arc<dyn Bus>,
+    /// Who runs them.
+    pub upstream: Arc<Upstream>,
+    /// What may be done with them.
+    pub sessions: Sessions,
+    /// Who is let in, and how often.
+    pub admission: Admission,
+    /// Sockets that wait for a session that does not exist yet.
+    pub waiters: Waiters,
+    /// What is counted.
+    pub metrics: EdgeMetrics,
+    /// The gateway's own tasks: each must end by itself once it drains.
+    pub tasks: Tasks,
+    /// Whether it drains.
+    pub drain: Drain,
+}
+
+impl Edge {
+    /// Whose token this is; without authentication, whoever shows one.
+    ///
+    /// # Errors
+    /// As [`Auth::verify`].
+    pub fn verify(&self, token: &str) -> Result<SignedIn, Refusal> {
+        self.auth.verify(token)
+    }
+}
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edge").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// A socket that has just been upgraded.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its connection, for logs and questions.
+    pub connection_id: String,
+    /// Who the upgrade signed in; `None` only in dialects whose first message may do it.
+    pub identity: Option<SignedIn>,
+    /// The user's place among their sockets; there is one if there is an identity.
+    pub place: Option<SocketPlace>,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// The session that the address names, by id or alias, not looked up yet.
+    pub session: Option<String>,
+    /// The client's address, also behind configured proxies.
+    pub peer: IpAddr,
+    /// What it may send.
+    pub limits: ConnectionLimits,
+}

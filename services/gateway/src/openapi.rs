@@ -1,0 +1,54 @@
+//! The description of the REST interface, made from the handlers and their types.
+
+use std::sync::LazyLock;
+
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+
+use crate::rest;
+
+/// Everything that is described.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Termfleet",
+        description = "Terminals at scale: sessions over REST; their bytes travel over WebSockets, \
+                       which AsyncAPI describes. Every refusal is a problem (RFC 9457) with a code.",
+        license(name = "Apache-2.0"),
+    ),
+    paths(
+        rest::create,
+        rest::list_mine,
+        rest::list_project,
+        rest::read,
+        rest::patch,
+        rest::close,
+    ),
+    tags((name = "sessions", description = "Terminals: a process, a screen, a history")),
+    modifiers(&Bearer),
+)]
+struct Description;
+
+/// The one way to sign in to REST.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let mut http = Http::new(HttpAuthScheme::Bearer);
+        http.bearer_format = Some("JWT".to_owned());
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(http));
+    }
+}
+
+/// The description as JSON, ending with a newline.
+#[must_use]
+pub fn text() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        // The model is plain maps and texts, which always are JSON.
+        Description::openapi().to_pretty_json().unwrap_or_default() + "\n"
+    });
+    &TEXT
+}

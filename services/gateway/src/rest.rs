@@ -1,0 +1,209 @@
+//! The REST interface below `/api/terminal`, and its description at `/openapi.json`.
+//!
+//! A handler reads, asks `sessions` and answers; what a refusal looks like is `problem`'s business.
+//! Everybody signs in before anything else of their request is read.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing,
+};
+use http::{HeaderValue, Method, StatusCode, header};
+use termfleet_proto::rest::{
+    CreateSession, Done, OneSession, PatchSession, Problem, Session, SessionPage,
+};
+use termfleet_session::ids::ProjectId;
+use termfleet_store::Listing;
+
+use self::extract::{Body, Caller, Mine, Name, Paged, Query};
+use crate::{edge::Edge, openapi, problem::Refused};
+
+mod extract;
+
+/// A handler's answer.
+type Answer<T> = Result<T, Refused>;
+
+/// The routes, with problems for everything that is none.
+pub(crate) fn router(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route("/api/terminal/sessions", routing::post(create).get(list_mine))
+        .route("/api/terminal/sessions/{id}", routing::get(read).patch(patch).delete(close))
+        .route("/api/terminal/projects/{id}/sessions", routing::get(list_project))
+        .route("/openapi.json", routing::get(description))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(no_route)
+        .with_state(edge)
+}
+
+/// Start a session.
+#[utoipa::path(
+    post, path = "/api/terminal/sessions", tag = "sessions",
+    request_body = CreateSession,
+    responses(
+        (status = 201, description = "It runs", body = OneSession),
+        (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN, PATH_NOT_ALLOWED", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "PATH_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "SESSION_ALREADY_EXISTS: the alias is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is larger than 1 MiB", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "SESSION_LIMIT_EXCEEDED", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "SESSION_CREATION_FAILED, PROCESS_SPAWN_FAILED, CONNECTION_FAILED", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "RESOURCE_EXHAUSTED, SERVICE_UNAVAILABLE", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn create(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Body(request): Body<CreateSession>,
+) -> Answer<(StatusCode, Json<OneSession>)> {
+    let session = edge.sessions.create(&caller.actor, request).await?;
+    Ok((StatusCode::CREATED, one(&session)))
+}
+
+/// List my sessions, oldest first.
+#[utoipa::path(
+    get, path = "/api/terminal/sessions", tag = "sessions",
+    params(Mine),
+    responses(
+        (status = 200, description = "A page of them", body = SessionPage),
+        (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn list_mine(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Query(mine): Query<Mine>,
+) -> Answer<Json<SessionPage>> {
+    let page = mine.page()?;
+    let listing = edge.sessions.list_mine(&caller.actor, mine.project_id.as_ref(), &page).await?;
+    Ok(shown(&listing))
+}
+
+/// List a project's sessions, oldest first: a user's own, an administrator's whole project.
+#[utoipa::path(
+    get, path = "/api/terminal/projects/{id}/sessions", tag = "sessions",
+    params(("id" = String, Path, description = "The project, `[A-Za-z0-9._-]{1,64}`"), Paged),
+    responses(
+        (status = 200, description = "A page of them", body = SessionPage),
+        (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn list_project(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Name(project): Name,
+    Query(paged): Query<Paged>,
+) -> Answer<Json<SessionPage>> {
+    let project: ProjectId = project.parse().map_err(|_| {
+        Refused::request(StatusCode::BAD_REQUEST, "a project id is 1 to 64 of A-Z a-z 0-9 . _ -")
+    })?;
+    let listing = edge.sessions.list_project(&caller.actor, &project, &paged.page()?).await?;
+    Ok(shown(&listing))
+}
+
+/// Read a session's record, with its shell's newest directory and counters.
+#[utoipa::path(
+    get, path = "/api/terminal/sessions/{id}", tag = "sessions",
+    params(("id" = String, Path, description = "The session's id or alias")),
+    responses(
+        (status = 200, description = "The record", body = OneSession),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "SESSION_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn read(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Name(name): Name,
+) -> Answer<Json<OneSession>> {
+    Ok(one(&edge.sessions.get(&caller.actor, &name).await?))
+}
+
+/// Change a session's tab name, layout, theme or labels; what is absent stays.
+#[utoipa::path(
+    patch, path = "/api/terminal/sessions/{id}", tag = "sessions",
+    params(("id" = String, Path, description = "The session's id or alias")),
+    request_body = PatchSession,
+    responses(
+        (status = 200, description = "The record as it is now", body = OneSession),
+        (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "SESSION_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "SESSION_ENDED", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn patch(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Name(name): Name,
+    Body(patch): Body<PatchSession>,
+) -> Answer<Json<OneSession>> {
+    Ok(one(&edge.sessions.patch(&caller.actor, &name, patch).await?))
+}
+
+/// End a session: all its processes are gone two seconds later at most.
+#[utoipa::path(
+    delete, path = "/api/terminal/sessions/{id}", tag = "sessions",
+    params(("id" = String, Path, description = "The session's id or alias")),
+    responses(
+        (status = 200, description = "It has ended", body = Done),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "SESSION_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "CONNECTION_FAILED", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "SERVICE_UNAVAILABLE", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn close(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Name(name): Name,
+) -> Answer<Json<Done>> {
+    edge.sessions.close(&caller.actor, &name).await?;
+    Ok(Json(Done { success: true }))
+}
+
+/// The description needs no token: it says nothing that the documentation does not.
+async fn description() -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], openapi::text()).into_response()
+}
+
+/// The router adds which methods there are, in `Allow`.
+async fn wrong_method(method: Method) -> Refused {
+    let text = format!("{method} is not a method of this resource");
+    Refused::request(StatusCode::METHOD_NOT_ALLOWED, &text)
+}
+
+async fn no_route() -> Refused {
+    no_such_route()
+}
+
+/// What is answered where nothing is.
+pub(crate) fn no_such_route() -> Refused {
+    Refused::request(StatusCode::NOT_FOUND, "there is nothing at this address")
+}
+
+fn one(session: &termfleet_session::record::Session) -> Json<OneSession> {
+    Json(OneSession { session: Session::from(session) })
+}
+
+fn shown(listing: &Listing) -> Json<SessionPage> {
+    let sessions = listing.sessions.iter().map(Session::from).collect();
+    Json(SessionPage { sessions, next_cursor: listing.next.as_ref().map(ToString::to_string) })
+}

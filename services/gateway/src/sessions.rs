@@ -1,0 +1,350 @@
+//! Sessions as clients see them: created, found, listed, changed and closed, each authorised first.
+//!
+//! REST and sockets call the same functions, so a rule stands here once: above all that somebody
+//! else's session answers exactly like one that does not exist. Where a session runs, and how its
+//! worker is asked, is `upstream`'s business; what is stored, the directory's.
+
+use std::{sync::Arc, time::Duration};
+
+use termfleet_proto::rest::{CreateSession, PatchSession};
+use termfleet_runtime::{Tasks, clock};
+use termfleet_session::{
+    code::{Code, Refusal},
+    ids::{Alias, ProjectId, SessionId, Tag, TenantId},
+    limits::{DEFAULT_SIZE, MAX_PATH},
+    record::{Config, Session},
+    role::{Actor, Denied, EVERY_TENANT, Operation},
+};
+use termfleet_store::{Cursor, Directory, Limits, Listing, Page, Reservation, page::MAX_PAGE};
+use tokio::time;
+
+use crate::upstream::{Create, Upstream};
+
+/// How long a worker may take to say what it knows of a session before the store's record has to
+/// do: a reader of a record should not feel a worker that is away.
+const DESCRIBE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What may be done with sessions. Clones share everything.
+#[derive(Clone)]
+pub struct Sessions {
+    directory: Arc<dyn Directory>,
+    upstream: Arc<Upstream>,
+    limits: Limits,
+    tasks: Tasks,
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Sessions of this directory, run by the workers of this upstream.
+    #[must_use]
+    pub fn new(
+        directory: Arc<dyn Directory>,
+        upstream: Arc<Upstream>,
+        limits: Limits,
+        tasks: Tasks,
+    ) -> Self {
+        Self { directory, upstream, limits, tasks }
+    }
+
+    /// Where this actor's new sessions, projects and aliases live: an administrator of every
+    /// tenant has one of their own like anybody else.
+    #[must_use]
+    pub fn home(actor: &Actor) -> TenantId {
+        if actor.tenant.as_str() == EVERY_TENANT {
+            TenantId::of_user(&actor.user)
+        } else {
+            actor.tenant.clone()
+        }
+    }
+
+    /// Starts a session.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `BAD_MESSAGE`, a limit, a taken alias, or why no worker could start it.
+    pub async fn create(&self, actor: &Actor, request: CreateSession) -> Result<Session, Refusal> {
+        if !actor.role.allows(Operation::Create) {
+            return Err(Code::Forbidden.into());
+        }
+        let CreateSession { project_id, project_path, config } = request;
+        let config = config.unwrap_or_default().checked()?;
+        check_path(project_path.as_deref())?;
+        check_alias(&config)?;
+        let reservation = self.reservation(actor, project_id, &config)?;
+        let create = Create {
+            id: reservation.id.clone(),
+            actor: actor.clone(),
+            tenant: reservation.tenant.clone(),
+            project: reservation.project.clone(),
+            project_path,
+            size: config.size.unwrap_or(DEFAULT_SIZE),
+            config,
+            reserved_at_ms: clock::now_ms(),
+        };
+        // A task of its own: a client that leaves meanwhile must not leave a reservation behind.
+        let sessions = self.clone();
+        let created = self.tasks.spawn("session creation", async move {
+            sessions.reserve_and_start(reservation, create).await
+        });
+        // A panic is logged by the task's tracker.
+        created.await.unwrap_or_else(|_| Err(Code::InternalError.into()))
+    }
+
+    /// The record of that id or alias, for somebody who wants to do this to it; also a closed one.
+    ///
+    /// # Errors
+    /// `SESSION_NOT_FOUND` if there is none within the actor's reach, `FORBIDDEN` if only the role
+    /// stands against it.
+    pub async fn find(
+        &self,
+        actor: &Actor,
+        operation: Operation,
+        name: &str,
+    ) -> Result<Session, Refusal> {
+        let found = match self.id_of(actor, name).await? {
+            Some(id) => self.directory.get(&id).await?,
+            None => None,
+        };
+        // The one place where a hidden session becomes an unknown one.
+        let session = found.ok_or(Code::SessionNotFound)?;
+        match actor.may(operation, &session.tenant, &session.user) {
+            Ok(()) => Ok(session),
+            Err(Denied::Hidden) => Err(Code::SessionNotFound.into()),
+            Err(Denied::Forbidden) => Err(Code::Forbidden.into()),
+        }
+    }
+
+    /// The record, with the directory and the counters that its worker knows right now.
+    ///
+    /// # Errors
+    /// As [`Sessions::find`].
+    pub async fn get(&self, actor: &Actor, name: &str) -> Result<Session, Refusal> {
+        let record = self.find(actor, Operation::Read, name).await?;
+        if !record.status.is_alive() || record.owner.is_none() {
+            return Ok(record);
+        }
+        let described = self.upstream.describe(&record, actor);
+        match time::timeout(DESCRIBE_DEADLINE, described).await {
+            Ok(Ok(live)) => Ok(newest(record, live)),
+            Ok(Err(refusal)) => {
+                tracing::debug!(%refusal, "a session's worker could not describe it");
+                Ok(record)
+            }
+            Err(_) => Ok(record),
+        }
+    }
+
+    /// A page of the project's sessions that are within the actor's reach and not closed.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub async fn list_project(
+        &self,
+        actor: &Actor,
+        project: &ProjectId,
+        page: &Page,
+    ) -> Result<Listing, Refusal> {
+        let tenant = Self::home(actor);
+        let mut kept = Kept::new(page);
+        loop {
+            let listing = self.directory.list_project(&tenant, project, &kept.page()).await?;
+            let within_reach = |s: &Session| actor.may(Operation::Read, &s.tenant, &s.user).is_ok();
+            if let Some(listing) = kept.take(listing, within_reach) {
+                return Ok(listing);
+            }
+        }
+    }
+
+    /// A page of the actor's own sessions, of one project or of all.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub async fn list_mine(
+        &self,
+        actor: &Actor,
+        project: Option<&ProjectId>,
+        page: &Page,
+    ) -> Result<Listing, Refusal> {
+        let tenant = Self::home(actor);
+        let mut kept = Kept::new(page);
+        loop {
+            let listing = self.directory.list_user(&tenant, &actor.user, &kept.page()).await?;
+            let asked_for = |s: &Session| project.is_none_or(|project| s.project == *project);
+            if let Some(listing) = kept.take(listing, asked_for) {
+                return Ok(listing);
+            }
+        }
+    }
+
+    /// All of the project's sessions that are within the actor's reach and not closed.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub async fn list(&self, actor: &Actor, project: &ProjectId) -> Result<Vec<Session>, Refusal> {
+        let mut sessions = Vec::new();
+        let mut page = Page { after: None, limit: MAX_PAGE };
+        loop {
+            let listing = self.list_project(actor, project, &page).await?;
+            sessions.extend(listing.sessions);
+            page.after = listing.next;
+            if page.after.is_none() {
+                return Ok(sessions);
+            }
+        }
+    }
+
+    /// Changes what clients name.
+    ///
+    /// # Errors
+    /// As [`Sessions::find`]; `BAD_MESSAGE`, `SESSION_ENDED`.
+    pub async fn patch(
+        &self,
+        actor: &Actor,
+        name: &str,
+        patch: PatchSession,
+    ) -> Result<Session, Refusal> {
+        let session = self.find(actor, Operation::Write, name).await?;
+        Ok(self.directory.patch(&session.id, patch.checked()?).await?)
+    }
+
+    /// Ends a session; one that has ended already stays as it is.
+    ///
+    /// # Errors
+    /// As [`Sessions::find`], or why its worker could not be asked.
+    pub async fn close(&self, actor: &Actor, name: &str) -> Result<Session, Refusal> {
+        let session = self.find(actor, Operation::Delete, name).await?;
+        if !session.status.is_alive() {
+            return Ok(session);
+        }
+        match self.upstream.close(&session, actor).await {
+            // Somebody else ended it between our look and the worker's.
+            Err(refusal) if refusal.code == Code::SessionEnded => Ok(session),
+            answer => answer,
+        }
+    }
+
+    async fn id_of(&self, actor: &Actor, name: &str) -> Result<Option<SessionId>, Refusal> {
+        if let Ok(id) = name.parse() {
+            return Ok(Some(id));
+        }
+        let Ok(alias) = name.parse::<Alias>() else { return Ok(None) };
+        Ok(self.directory.resolve_alias(&Self::home(actor), &alias).await?)
+    }
+
+    fn reservation(
+        &self,
+        actor: &Actor,
+        project: ProjectId,
+        config: &Config,
+    ) -> Result<Reservation, Refusal> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| {
+            tracing::error!(%error, "the operating system gave no randomness");
+            Code::InternalError
+        })?;
+        let tenant = Self::home(actor);
+        let id = SessionId::new(&Tag::of(&tenant, &project), random);
+        let (user, alias) = (actor.user.clone(), config.alias.clone());
+        Ok(Reservation { id, tenant, project, user, alias, limits: self.limits })
+    }
+
+    async fn reserve_and_start(
+        &self,
+        reservation: Reservation,
+        create: Create,
+    ) -> Result<Session, Refusal> {
+        self.directory.reserve(&reservation).await?;
+        let started = self.upstream.create(create).await;
+        if started.is_err()
+            && let Err(error) = self.directory.cancel(&reservation).await
+        {
+            // It expires by itself in ten seconds.
+            tracing::warn!(%error, "a reservation could not be given back");
+        }
+        started
+    }
+}
+
+/// The store's record with what only the worker knows so exactly. What clients name is the store's
+/// to say, and a worker at another epoch describes another shell.
+fn newest(record: Session, live: Session) -> Session {
+    if live.epoch != record.epoch {
+        return record;
+    }
+    Session {
+        status: live.status,
+        current_path: live.current_path,
+        size: live.size,
+        process_id: live.process_id,
+        last_activity_at: live.last_activity_at.max(record.last_activity_at),
+        counters: live.counters,
+        exit: live.exit.or(record.exit),
+        ..record
+    }
+}
+
+/// A page of what is kept of a listing, while the listing is read.
+struct Kept {
+    sessions: Vec<Session>,
+    limit: usize,
+    after: Option<Cursor>,
+}
+
+impl Kept {
+    fn new(page: &Page) -> Self {
+        let limit = page.limit.clamp(1, MAX_PAGE);
+        Self { sessions: Vec::new(), limit, after: page.after.clone() }
+    }
+
+    /// What to read next.
+    fn page(&self) -> Page {
+        Page { after: self.after.clone(), limit: MAX_PAGE }
+    }
+
+    /// Takes what was read; answers the page once it is full or there is no more.
+    fn take(&mut self, read: Listing, keep: impl Fn(&Session) -> bool) -> Option<Listing> {
+        for session in read.sessions.into_iter().filter(keep) {
+            if self.sessions.len() == self.limit {
+                let next = self.sessions.last().map(Cursor::of);
+                return Some(Listing { sessions: std::mem::take(&mut self.sessions), next });
+            }
+            self.sessions.push(session);
+        }
+        self.after = read.next;
+        let is_last = self.after.is_none();
+        is_last.then(|| Listing { sessions: std::mem::take(&mut self.sessions), next: None })
+    }
+}
+
+fn bad(text: impl Into<String>) -> Refusal {
+    Refusal::new(Code::BadMessage, text)
+}
+
+fn check_path(path: Option<&str>) -> Result<(), Refusal> {
+    match path {
+        Some("") => Err(bad("projectPath is empty")),
+        Some(path) if path.len() > MAX_PATH => {
+            Err(bad(format!("projectPath is longer than {MAX_PATH} bytes")))
+        }
+        Some(path) if path.chars().any(char::is_control) => {
+            Err(bad("projectPath has control characters"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An alias that looks like an id would never be looked up as an alias.
+fn check_alias(config: &Config) -> Result<(), Refusal> {
+    let alias = config.alias.as_ref();
+    if alias.is_some_and(|alias| alias.as_str().parse::<SessionId>().is_ok()) {
+        return Err(bad("an alias must not have the form of a session id"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

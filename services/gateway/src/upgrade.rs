@@ -1,0 +1,101 @@
+//! From an HTTP request to a socket: what it speaks, who opens it, whether there is room. What is
+//! said on it is `connection`'s business; its frames are the guard's.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{body::Body, response::Response};
+use http::Request;
+use hyper::{
+    body::Incoming,
+    upgrade::{self, OnUpgrade},
+};
+use termfleet_session::code::{Code, Refusal};
+use tokio::time;
+
+use crate::{
+    auth::Protocols,
+    connection,
+    dialect::{Choice, Wish},
+    edge::{Edge, Opened},
+    http::{QueryPairs, Requests, peer},
+    problem::Refused,
+    route::Route,
+    ws,
+};
+
+/// How long the switch may take once its answer is made: one write to a client that is reading.
+const SWITCH_TIME: Duration = Duration::from_secs(10);
+/// When somebody who comes during a drain should try again: another gateway takes them at once.
+const DRAINING_RETRY_MS: u64 = 1_000;
+
+/// Answers a request for a socket, and opens it once the answer is sent.
+///
+/// # Errors
+/// Why there will be none.
+pub(crate) fn answer(
+    requests: &Requests,
+    session: Option<String>,
+    query: &QueryPairs,
+    mut request: Request<Incoming>,
+) -> Result<Response, Refused> {
+    let edge = &requests.server.edge;
+    let upgrade = ws::check(&request)?;
+    if edge.drain.is_draining() {
+        let refusal = Refusal::new(Code::ServiceUnavailable, "this gateway is going away");
+        return Err(refusal.retry_after(DRAINING_RETRY_MS).into());
+    }
+    let peer = peer::client(requests.peer, request.headers(), &edge.config.proxies);
+    // Before anybody's signature is checked: that is what costs.
+    edge.admission.handshake(peer)?;
+
+    let protocols = Protocols::of(&upgrade.protocols)?;
+    let choice = choose(session.as_deref(), &protocols, query)?;
+    let identity = edge.auth.opener(request.headers(), &protocols)?;
+    if identity.is_none() && !choice.dialect.signs_in_band() {
+        return Err(Code::Unauthorized.into());
+    }
+    let place = identity.as_ref().map(|who| edge.admission.socket(&who.actor)).transpose()?;
+
+    let opened = Opened {
+        connection_id: requests.connection_id.to_string(),
+        identity,
+        place,
+        dialect: choice.dialect,
+        session,
+        peer,
+        limits: edge.admission.connection_limits(),
+    };
+    let switch = upgrade::on(&mut request);
+    spawn(requests, switch, opened);
+    let echoed = choice.echoed.then(|| choice.dialect.name());
+    Ok(upgrade.response(echoed).map(|()| Body::empty()))
+}
+
+fn choose(
+    session: Option<&str>,
+    protocols: &Protocols<'_>,
+    query: &QueryPairs,
+) -> Result<Choice, Refusal> {
+    let asked = query.iter().filter(|(name, _)| name == "dialect");
+    let asked: Vec<String> = asked.map(|(_, value)| value.clone()).collect();
+    let default = Route::default_dialect(session);
+    Wish { offered: &protocols.dialects, asked: &asked, default }.choose()
+}
+
+/// The socket's own task: it outlives its HTTP connection, and ends with the drain at the latest.
+fn spawn(requests: &Requests, switch: OnUpgrade, opened: Opened) {
+    let (edge, stop) = (Arc::clone(&requests.server.edge), requests.server.stop.clone());
+    requests.server.edge.tasks.spawn("socket", async move {
+        let _counted = edge.metrics.socket(opened.dialect);
+        stop.run_until_cancelled(open(edge, switch, opened)).await;
+    });
+}
+
+async fn open(edge: Arc<Edge>, switch: OnUpgrade, opened: Opened) {
+    let connection = opened.connection_id.clone();
+    match time::timeout(SWITCH_TIME, ws::open(switch, edge.config.socket)).await {
+        Ok(Ok(socket)) => connection::serve(edge, socket, opened).await,
+        Ok(Err(error)) => tracing::debug!(connection, %error, "a socket was not opened"),
+        Err(_) => tracing::debug!(connection, "a socket was not opened in time"),
+    }
+}
