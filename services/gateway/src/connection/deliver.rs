@@ -1,0 +1,303 @@
+//! What comes from workers, in the words and frames of the client.
+
+use bytes::Bytes;
+use termfleet_proto::ws::{
+    frame::{Reason, ServerFrame},
+    text::Tell,
+    v1::{Attached, EventKind, RequestId, ServerMessage},
+};
+use termfleet_session::{
+    code::{Code, Refusal},
+    ids::Offset,
+};
+
+use super::{
+    Connection,
+    close::Closing,
+    seats::{Pending, Seat},
+};
+use crate::{
+    upstream::{Answers, Delivery, Ending, SeatKey, Snapshot, Token},
+    ws::CloseCode,
+};
+
+impl Connection {
+    /// Takes a delivery in.
+    pub(super) fn deliver(&mut self, key: SeatKey, delivery: Delivery) -> Result<(), Closing> {
+        match delivery {
+            Delivery::Attached(attached, Answers::Attach) => self.attached(key, *attached),
+            Delivery::Attached(attached, Answers::Sync(token)) => {
+                self.synced(key, *attached, token)
+            }
+            Delivery::AttachRefused(refusal) => self.unseat(key, &refusal),
+            Delivery::Output { offset, data } => self.output(key, offset, data),
+            Delivery::Snapshot(snapshot) => self.snapshot(key, snapshot),
+            Delivery::InputAck { offset, echo } => self.input_ack(key, offset, echo),
+            Delivery::Event(event) => self.event(key, event),
+            Delivery::InputRefused(refusal) => self.input_refused(key, &refusal),
+            Delivery::Refused(token, refusal) => self.request_refused(key, token, &refusal),
+            Delivery::Done(token, action) => {
+                let pending = self.pending(key, token);
+                let Some((channel, Pending::Control(id))) = self.channel_of(key).zip(pending)
+                else {
+                    return Ok(());
+                };
+                self.tell(id, None, ServerMessage::Done { channel, action })
+            }
+            Delivery::Detached(ending) => self.ended(key, ending),
+        }
+    }
+
+    fn attached(&mut self, key: SeatKey, attached: Attached) -> Result<(), Closing> {
+        let Some((channel, replaces)) = self.seats.number(key) else { return Ok(()) };
+        let Some(seat) = self.seats.get(key) else { return Ok(()) };
+        let id = seat.request.take();
+        let lost: Vec<_> = seat.pending.drain().map(|(_, pending)| pending).collect();
+        note_attached(seat, &attached);
+        seat.sent = attached.offset;
+        (seat.sent_most, seat.acked) = (attached.offset, attached.offset);
+        seat.typing.starts_at(attached.next_input_offset);
+        let name = seat.name.clone();
+        for pending in lost {
+            self.answer_lost(key, pending)?;
+        }
+        let attached = Attached { channel, replaces, ..attached };
+        self.refuse_bad_offset(key, &attached, id.clone())?;
+        self.tell(id, Some(&name), ServerMessage::Attached(attached))?;
+        self.release(key, tokio::time::Instant::now());
+        Ok(())
+    }
+
+    fn synced(&mut self, key: SeatKey, attached: Attached, token: Token) -> Result<(), Closing> {
+        let Some(Pending::Sync(id)) = self.pending(key, token) else { return Ok(()) };
+        let Some(seat) = self.seats.get(key) else { return Ok(()) };
+        let Some(channel) = seat.channel else { return Ok(()) };
+        note_attached(seat, &attached);
+        seat.sent_to(attached.offset);
+        seat.acked = attached.offset;
+        let attached = Attached { channel, replaces: None, ..attached };
+        self.refuse_bad_offset(key, &attached, id.clone())?;
+        self.tell(id, None, ServerMessage::Synced(attached))
+    }
+
+    /// A client that asked for an offset which does not exist hears of it before the snapshot.
+    fn refuse_bad_offset(
+        &mut self,
+        key: SeatKey,
+        attached: &Attached,
+        id: Option<RequestId>,
+    ) -> Result<(), Closing> {
+        if attached.reason != Some(Reason::BadOffset) {
+            return Ok(());
+        }
+        let about = self.about(key, id);
+        self.refuse(about, &Refusal::from(Code::BadOffset).current(attached.head.get()))
+    }
+
+    fn output(&mut self, key: SeatKey, offset: Offset, data: Bytes) -> Result<(), Closing> {
+        let Some(seat) = self.seats.get(key) else { return Ok(()) };
+        let end = offset.plus(data.len() as u64);
+        seat.sent_to(end);
+        if let Some(screen) = &mut seat.screen {
+            let text = screen.output(offset, &data, seat.driver);
+            return self.say_output(key, text.as_deref(), end);
+        }
+        let Some(channel) = seat.channel else { return Ok(()) };
+        self.put(&ServerFrame::Output { channel, offset, data });
+        Ok(())
+    }
+
+    fn snapshot(&mut self, key: SeatKey, snapshot: Snapshot) -> Result<(), Closing> {
+        let Some(seat) = self.seats.get(key) else { return Ok(()) };
+        if !snapshot.more {
+            seat.sent_to(snapshot.offset);
+        }
+        if let Some(screen) = &mut seat.screen {
+            let (offset, reason) = (snapshot.offset, snapshot.reason);
+            let gap = !screen.is_gathering() && reason != Reason::NewClient;
+            let text = screen.snapshot(&snapshot);
+            if gap {
+                self.say_gap(key, reason)?;
+            }
+            return self.say_output(key, text.as_deref(), offset);
+        }
+        let Some(channel) = seat.channel else { return Ok(()) };
+        let Snapshot { epoch, offset, size, reason, more, data } = snapshot;
+        self.put(&ServerFrame::Snapshot { channel, epoch, offset, size, reason, more, data });
+        Ok(())
+    }
+
+    fn put(&mut self, frame: &ServerFrame) {
+        self.outgoing.put_frame(&frame.header(), frame.payload());
+    }
+
+    /// Says output as text. The message that the session's gap may have needed waits in front.
+    fn say_output(&mut self, key: SeatKey, text: Option<&str>, end: Offset) -> Result<(), Closing> {
+        let Some(text) = text else { return Ok(()) };
+        let name = self.seats.get(key).map(|seat| seat.name.clone());
+        while self.outgoing.put_message() {}
+        if let Some(message) = self.voice.text(name.as_deref(), Tell::Output(text)) {
+            self.outgoing.put_output(&message, key, end);
+        }
+        Ok(())
+    }
+
+    fn say_gap(&mut self, key: SeatKey, reason: Reason) -> Result<(), Closing> {
+        let Some(seat) = self.seats.get(key) else { return Ok(()) };
+        let (name, status) = (seat.name.clone(), seat.status.clone());
+        let reason = reason_name(reason);
+        match self.voice.text(Some(&name), Tell::Gap { status: &status, reason }) {
+            Some(message) => self.outgoing.say(message),
+            None => Ok(()),
+        }
+    }
+
+    fn input_ack(&mut self, key: SeatKey, offset: Offset, echo: Offset) -> Result<(), Closing> {
+        let Some(seat) = self.seats.get(key) else { return Ok(()) };
+        seat.typing.written(offset);
+        if let (false, Some(channel)) = (self.voice.is_text(), seat.channel) {
+            self.put(&ServerFrame::InputAck { channel, offset, echo });
+        }
+        self.release(key, tokio::time::Instant::now());
+        Ok(())
+    }
+
+    fn input_refused(&mut self, key: SeatKey, refusal: &Refusal) -> Result<(), Closing> {
+        // An offset that does not exist was answered with the attachment itself.
+        if refusal.code == Code::BadOffset {
+            return Ok(());
+        }
+        if let Some(seat) = self.seats.get(key) {
+            seat.typing.refused();
+            seat.driver &= refusal.code != Code::TakenOver;
+        }
+        let about = self.about(key, None);
+        self.refuse(about, refusal)
+    }
+
+    fn request_refused(
+        &mut self,
+        key: SeatKey,
+        token: Token,
+        refusal: &Refusal,
+    ) -> Result<(), Closing> {
+        match self.pending(key, token) {
+            Some(Pending::Sync(id) | Pending::Control(id)) => {
+                let about = self.about(key, id);
+                self.refuse(about, refusal)
+            }
+            Some(Pending::Take) => {
+                if let Some(seat) = self.seats.get(key) {
+                    seat.driver = false;
+                }
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A request whose answer was lost with its link.
+    fn answer_lost(&mut self, key: SeatKey, pending: Pending) -> Result<(), Closing> {
+        match pending {
+            Pending::Sync(id) | Pending::Control(id) => {
+                let about = self.about(key, id);
+                self.refuse(about, &Code::ConnectionFailed.into())
+            }
+            Pending::Take => Ok(()),
+        }
+    }
+
+    fn event(&mut self, key: SeatKey, event: EventKind) -> Result<(), Closing> {
+        let Some(seat) = self.seats.get(key) else { return Ok(()) };
+        match &event {
+            EventKind::Driver { driver, .. } => {
+                seat.driver = *driver;
+                seat.told_forbidden = false;
+            }
+            EventKind::Status { status, .. } => seat.status.clone_from(status),
+            EventKind::Resized { .. } | EventKind::Exited { .. } | EventKind::Tier { .. } => {}
+        }
+        let (channel, session_id, name) = (seat.channel, seat.session_id(), seat.name.clone());
+        let exited = matches!(event, EventKind::Exited { .. });
+        if exited && self.voice.is_text() {
+            self.finish_text(key)?;
+        }
+        self.tell(None, Some(&name), ServerMessage::Event { session_id, channel, event })?;
+        if exited && self.voice.is_text() {
+            return self.leave_ended(key);
+        }
+        Ok(())
+    }
+
+    /// A client of text has seen the end of its session: its seat is of no more use.
+    fn leave_ended(&mut self, key: SeatKey) -> Result<(), Closing> {
+        if let Some(attachment) = self.forget(key).and_then(|seat| seat.attachment) {
+            attachment.leave();
+        }
+        if self.path.is_some() {
+            return Err(Code::SessionEnded.into());
+        }
+        Ok(())
+    }
+
+    /// What is left of a session's output when nothing more comes.
+    fn finish_text(&mut self, key: SeatKey) -> Result<(), Closing> {
+        let Some(seat) = self.seats.get(key) else { return Ok(()) };
+        let end = seat.sent;
+        let text = seat.screen.as_mut().and_then(super::screen::Screen::finish);
+        self.say_output(key, text.as_deref(), end)
+    }
+
+    fn ended(&mut self, key: SeatKey, ending: Ending) -> Result<(), Closing> {
+        self.finish_text(key)?;
+        let Some(seat) = self.forget(key) else { return Ok(()) };
+        let Ending { code, reason, exit_code, signal } = ending;
+        if let Some(channel) = seat.channel {
+            let session_id = seat.session_id();
+            let detached = ServerMessage::Detached {
+                channel,
+                session_id,
+                code,
+                reason: reason.clone(),
+                exit_code,
+                signal,
+            };
+            self.tell(None, Some(&seat.name), detached)?;
+        }
+        if self.path.is_none() {
+            return Ok(());
+        }
+        let code = code.map_or(CloseCode::SESSION_ENDED, CloseCode::from);
+        Err(Closing::new(code, reason))
+    }
+
+    fn pending(&mut self, key: SeatKey, token: Token) -> Option<Pending> {
+        self.seats.get(key)?.pending.remove(&token)
+    }
+
+    fn channel_of(&mut self, key: SeatKey) -> Option<termfleet_session::ids::ChannelId> {
+        self.seats.get(key)?.channel
+    }
+}
+
+fn note_attached(seat: &mut Seat, attached: &Attached) {
+    seat.driver = attached.driver;
+    seat.status.clone_from(&attached.status);
+    seat.told_forbidden = false;
+    if let Some(screen) = &mut seat.screen {
+        screen.attached(attached);
+    }
+}
+
+fn reason_name(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NewClient => "new_client",
+        Reason::Trimmed => "trimmed",
+        Reason::NewEpoch => "new_epoch",
+        Reason::Lagging => "lagging",
+        Reason::Interrupted => "interrupted",
+        Reason::Resized => "resized",
+        Reason::Asked => "asked",
+        Reason::BadOffset => "bad_offset",
+    }
+}

@@ -1,0 +1,125 @@
+//! What a socket asks of others and has to wait for: the directory, a worker's unary calls. They run
+//! beside its loop, which goes on serving every other session meanwhile.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use termfleet_proto::ws::v1::RequestId;
+use termfleet_session::{
+    code::{Code, Refusal},
+    ids::ProjectId,
+    record::Session,
+    role::{Actor, Operation},
+};
+use tokio::{sync::Semaphore, time};
+
+use super::watch::Watch;
+use crate::{edge::Edge, upstream::SeatKey};
+
+/// Errands of one socket at a time. A client that asks for more waits until one is done.
+const MOST: usize = 32;
+/// How long a session that does not exist yet is waited for, look by look (`protocol.md` §3).
+const LOOKS_MS: [u64; 5] = [100, 500, 1_000, 2_000, 4_110];
+/// Sockets of one gateway that may wait for a session (`protocol.md` §3).
+const MOST_WAITERS: usize = 1_000;
+/// What a client is told whose session did not come: the words that the seeds' clients know.
+pub(super) const NEVER_CAME: &str = "Session registration failed after retries";
+
+/// Places for sockets that wait for a session which does not exist yet.
+#[derive(Debug, Clone)]
+pub struct Waiters(Arc<Semaphore>);
+
+impl Default for Waiters {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_WAITERS)))
+    }
+}
+
+/// What came of an errand.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The session that a seat is for.
+    Found(SeatKey, Result<Box<Session>, Refusal>),
+    /// A session was to be created; in dialects of text a seat waits for it.
+    Created(Option<RequestId>, Option<SeatKey>, Result<Box<Session>, Refusal>),
+    /// A session was to be closed.
+    Closed(Option<RequestId>, String, Result<Box<Session>, Refusal>),
+    /// A project was to be watched; `asked`: the client did so.
+    Watched {
+        /// The request that asked for it.
+        id: Option<RequestId>,
+        /// Nobody asked: it follows from a session being named.
+        implied: bool,
+        /// Which project.
+        project: ProjectId,
+        /// Its changes, and its sessions as they are.
+        watch: Result<(Watch, Vec<Session>), Refusal>,
+    },
+}
+
+type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// The errands of one socket.
+#[derive(Default)]
+pub(super) struct Errands {
+    running: FuturesUnordered<Running>,
+}
+
+impl std::fmt::Debug for Errands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Errands").field("running", &self.running.len()).finish()
+    }
+}
+
+impl Errands {
+    pub(super) fn run(&mut self, errand: impl Future<Output = Outcome> + Send + 'static) {
+        self.running.push(Box::pin(errand));
+    }
+
+    /// May another one be started?
+    pub(super) fn has_room(&self) -> bool {
+        self.running.len() < MOST
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// What came of the next one that ends. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Outcome> {
+        self.running.next().await
+    }
+}
+
+/// A session by the name that a client gave, if it may be read.
+pub(super) async fn find(edge: Arc<Edge>, actor: Actor, name: String) -> Result<Session, Refusal> {
+    edge.sessions.find(&actor, Operation::Read, &name).await
+}
+
+/// The same, but one that is not there is waited for; somebody else's is waited for alike.
+pub(super) async fn find_patiently(
+    edge: Arc<Edge>,
+    actor: Actor,
+    name: String,
+) -> Result<Session, Refusal> {
+    let look = || edge.sessions.find(&actor, Operation::Read, &name);
+    let first = look().await;
+    if !is_missing(&first) {
+        return first;
+    }
+    let Ok(_place) = edge.waiters.0.try_acquire() else {
+        return Err(Refusal::new(Code::ResourceExhausted, "too many wait for their sessions"));
+    };
+    for wait in LOOKS_MS {
+        time::sleep(Duration::from_millis(wait)).await;
+        let found = look().await;
+        if !is_missing(&found) {
+            return found;
+        }
+    }
+    Err(Refusal::new(Code::SessionNotFound, NEVER_CAME))
+}
+
+fn is_missing(found: &Result<Session, Refusal>) -> bool {
+    matches!(found, Err(refusal) if refusal.code == Code::SessionNotFound)
+}

@@ -1,0 +1,216 @@
+//! The attachments of one socket. A **seat** is one attachment over its whole life; a **channel** is
+//! what the client calls it at the moment: a number from 1 that is never used again on the socket.
+
+use std::collections::HashMap;
+
+use termfleet_proto::ws::v1::{RequestId, Tier};
+use termfleet_session::{
+    ids::{Attempt, ChannelId, ClientId, Epoch, Offset, SessionId},
+    limits::{CHANNELS_PER_SOCKET, Size},
+};
+use tokio::time::Instant;
+
+use super::{screen::Screen, typing::Typing};
+use crate::upstream::{Attachment, SeatKey, Token};
+
+/// Rows of scrollback that a client gets that does not say how many (`byte-lane.md` §3).
+pub(super) const SNAPSHOT_ROWS: u32 = 500;
+
+/// How a client wants to be attached.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    /// The client.
+    pub(super) client: ClientId,
+    /// Which attempt of it.
+    pub(super) attempt: Attempt,
+    /// What it has already.
+    pub(super) resume: Option<(Epoch, Offset)>,
+    /// How it wants to be fed.
+    pub(super) tier: Tier,
+    /// Its window's size.
+    pub(super) size: Option<Size>,
+    /// Rows of scrollback that it wants.
+    pub(super) snapshot_rows: u32,
+}
+
+/// One attachment.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// The session as the client named it last.
+    pub(super) name: String,
+    /// How the client wants it.
+    pub(super) wish: Wish,
+    /// The request that asked for it, until it is answered.
+    pub(super) request: Option<RequestId>,
+    /// The session, once it is found.
+    pub(super) session: Option<SessionId>,
+    /// The way to it, once it is asked for.
+    pub(super) attachment: Option<Attachment>,
+    /// What the client calls it, once it is attached.
+    pub(super) channel: Option<ChannelId>,
+    /// Requests about it that wait for an answer.
+    pub(super) pending: HashMap<Token, Pending>,
+    /// Input that may not go yet.
+    pub(super) typing: Typing,
+    /// How output becomes text, for dialects of text.
+    pub(super) screen: Option<Screen>,
+    /// This client drives, as far as is known.
+    pub(super) driver: bool,
+    /// The session's status, as far as is known.
+    pub(super) status: String,
+    /// Up to where the client was sent output, …
+    pub(super) sent: Offset,
+    /// … ever, on this channel, …
+    pub(super) sent_most: Offset,
+    /// … and up to where it acknowledged it.
+    pub(super) acked: Offset,
+    /// The client was told that it may not type here, and nothing has changed since.
+    pub(super) told_forbidden: bool,
+}
+
+/// A request about a seat.
+#[derive(Debug, Clone)]
+pub(super) enum Pending {
+    /// `sync`.
+    Sync(Option<RequestId>),
+    /// `control`.
+    Control(Option<RequestId>),
+    /// The gateway's own, for a client whose dialect knows no drivers.
+    Take,
+}
+
+impl Seat {
+    pub(super) fn new(name: String, wish: Wish, typing: Typing, screen: Option<Screen>) -> Self {
+        Self {
+            name,
+            wish,
+            request: None,
+            session: None,
+            attachment: None,
+            channel: None,
+            pending: HashMap::new(),
+            typing,
+            screen,
+            driver: false,
+            status: String::new(),
+            sent: Offset::default(),
+            sent_most: Offset::default(),
+            acked: Offset::default(),
+            told_forbidden: false,
+        }
+    }
+
+    /// The session's id, or while it is not known the client's name for it.
+    pub(super) fn session_id(&self) -> String {
+        self.session.as_ref().map_or_else(|| self.name.clone(), SessionId::to_string)
+    }
+
+    /// A `sync` is on its way: acknowledgements of what was sent before it mean nothing after it.
+    pub(super) fn is_syncing(&self) -> bool {
+        self.pending.values().any(|pending| matches!(pending, Pending::Sync(_)))
+    }
+
+    /// The client was sent output up to here.
+    pub(super) fn sent_to(&mut self, offset: Offset) {
+        self.sent = offset;
+        self.sent_most = self.sent_most.max(offset);
+    }
+}
+
+/// What a channel number stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Channel {
+    /// This seat.
+    Seat(SeatKey),
+    /// An attachment that ended: what comes for it is ignored.
+    Ended,
+    /// Nothing, ever: the client made it up.
+    Unknown,
+}
+
+/// All seats of a socket: at most [`CHANNELS_PER_SOCKET`].
+#[derive(Debug, Default)]
+pub(super) struct Seats {
+    seats: HashMap<SeatKey, Seat>,
+    channels: HashMap<ChannelId, SeatKey>,
+    last_key: SeatKey,
+    last_channel: u64,
+    last_token: Token,
+}
+
+impl Seats {
+    /// Adds a seat; `None`: there is no room for another one.
+    pub(super) fn add(&mut self, seat: Seat) -> Option<SeatKey> {
+        if self.seats.len() >= CHANNELS_PER_SOCKET {
+            return None;
+        }
+        self.last_key += 1;
+        self.seats.insert(self.last_key, seat);
+        Some(self.last_key)
+    }
+
+    pub(super) fn get(&mut self, key: SeatKey) -> Option<&mut Seat> {
+        self.seats.get_mut(&key)
+    }
+
+    /// What the client means by this number.
+    pub(super) fn channel(&self, channel: ChannelId) -> Channel {
+        match self.channels.get(&channel) {
+            Some(key) => Channel::Seat(*key),
+            None if (1..=self.last_channel).contains(&channel.get()) => Channel::Ended,
+            None => Channel::Unknown,
+        }
+    }
+
+    /// Gives a seat a new number; answers it, and the one that it replaces.
+    pub(super) fn number(&mut self, key: SeatKey) -> Option<(ChannelId, Option<ChannelId>)> {
+        let seat = self.seats.get_mut(&key)?;
+        self.last_channel += 1;
+        let channel = ChannelId::new(self.last_channel);
+        let replaces = seat.channel.replace(channel);
+        if let Some(old) = replaces {
+            self.channels.remove(&old);
+        }
+        self.channels.insert(channel, key);
+        Some((channel, replaces))
+    }
+
+    /// A number for a request about a seat.
+    pub(super) fn token(&mut self) -> Token {
+        self.last_token += 1;
+        self.last_token
+    }
+
+    pub(super) fn remove(&mut self, key: SeatKey) -> Option<Seat> {
+        let seat = self.seats.remove(&key)?;
+        if let Some(channel) = seat.channel {
+            self.channels.remove(&channel);
+        }
+        Some(seat)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SeatKey, &Seat)> {
+        self.seats.iter().map(|(key, seat)| (*key, seat))
+    }
+
+    /// Takes every seat out.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Seat> {
+        self.channels.clear();
+        self.seats.drain().map(|(_, seat)| seat)
+    }
+
+    /// When the next held input may go.
+    pub(super) fn next_input(&self) -> Option<Instant> {
+        let held = |seat: &Seat| seat.attachment.as_ref().and(seat.typing.due());
+        self.seats.values().filter_map(held).min()
+    }
+
+    /// Sends all held input that may go now.
+    pub(super) fn release(&mut self, now: Instant) {
+        for seat in self.seats.values_mut() {
+            if let Some(attachment) = &seat.attachment {
+                seat.typing.release(now, attachment);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a client is told that is not bytes.
+
+use std::time::Duration;
+
+use termfleet_proto::{
+    rest,
+    ws::v1::{ErrorMessage, RequestId, ServerMessage},
+};
+use termfleet_runtime::clock;
+use termfleet_session::{
+    code::{Code, Refusal},
+    ids::{ChannelId, SessionId},
+    record::Exit,
+};
+use tokio::time::Instant;
+
+use super::{Connection, close::Closing, watch::Notice};
+use crate::{upstream::SeatKey, ws::CloseCode};
+
+/// What a message is about.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    /// The request that it answers.
+    pub(super) id: Option<RequestId>,
+    /// The attachment.
+    pub(super) channel: Option<ChannelId>,
+    /// The session, by its id if that is known.
+    pub(super) session: Option<String>,
+    /// The session as a client of text names it.
+    pub(super) name: Option<String>,
+}
+
+impl About {
+    /// About a request alone.
+    pub(super) fn request(id: Option<RequestId>) -> Self {
+        Self { id, ..Self::default() }
+    }
+
+    /// About a session that the client named so.
+    pub(super) fn named(id: Option<RequestId>, name: &str) -> Self {
+        let name = Some(name.to_owned());
+        Self { id, channel: None, session: name.clone(), name }
+    }
+}
+
+impl Connection {
+    /// What there is to say about a seat.
+    pub(super) fn about(&mut self, key: SeatKey, id: Option<RequestId>) -> About {
+        let Some(seat) = self.seats.get(key) else { return About::request(id) };
+        About {
+            id,
+            channel: seat.channel,
+            session: Some(seat.session_id()),
+            name: Some(seat.name.clone()),
+        }
+    }
+
+    /// Tells the client something, if its dialect has a word for it.
+    pub(super) fn tell(
+        &mut self,
+        id: Option<RequestId>,
+        name: Option<&str>,
+        message: ServerMessage,
+    ) -> Result<(), Closing> {
+        match self.voice.message(id, name, message) {
+            Some(text) => self.outgoing.say(text),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the client that something was refused. Bad messages are counted.
+    pub(super) fn refuse(&mut self, about: About, refusal: &Refusal) -> Result<(), Closing> {
+        self.edge.metrics.refused(refusal.code);
+        self.tell_error(about, ErrorMessage::of(refusal))?;
+        let bad = matches!(refusal.code, Code::BadMessage | Code::MessageTooLarge);
+        if bad && self.offences.note(Instant::now()) {
+            return Err(Closing::new(CloseCode::POLICY, "too many bad messages"));
+        }
+        Ok(())
+    }
+
+    /// Answers a message that a later version will know.
+    pub(super) fn not_yet(&mut self, about: About, what: &str) -> Result<(), Closing> {
+        let text = format!("{what} is not available in this version of the server");
+        let refusal = Refusal::new(Code::ServiceUnavailable, text);
+        self.edge.metrics.refused(refusal.code);
+        // The code may be tried again elsewhere; here it would be in vain.
+        self.tell_error(about, ErrorMessage { retryable: false, ..ErrorMessage::of(&refusal) })
+    }
+
+    fn tell_error(&mut self, about: About, error: ErrorMessage) -> Result<(), Closing> {
+        let About { id, channel, session, name } = about;
+        let error = ErrorMessage { channel, session_id: session, ..error };
+        self.tell(id, name.as_deref(), ServerMessage::Error(error))
+    }
+
+    /// Something happened in a watched project.
+    pub(super) fn noticed(&mut self, notice: Notice) -> Result<(), Closing> {
+        match notice {
+            Notice::Created(session) => {
+                let name = self.name_of(&session.id);
+                let session = Box::new(rest::Session::from(&*session));
+                self.tell(None, Some(&name), ServerMessage::SessionCreated { session })
+            }
+            Notice::Updated(session) => {
+                let name = self.name_of(&session.id);
+                let session = Box::new(rest::Session::from(&*session));
+                self.tell(None, Some(&name), ServerMessage::SessionUpdated { session })
+            }
+            Notice::Closed(id, exit) => self.session_closed(&id, exit),
+        }
+    }
+
+    fn session_closed(&mut self, id: &SessionId, exit: Option<Exit>) -> Result<(), Closing> {
+        // A client of text hears from the session itself that it ended, if it is or was there.
+        if self.voice.is_text() && self.names.knows(id) {
+            return Ok(());
+        }
+        let reason = if exit.is_some() { "exited" } else { "closed" }.to_owned();
+        let exit_code = exit.and_then(|exit| exit.code);
+        let session_id = id.to_string();
+        let name = Some(id.as_str());
+        self.tell(None, name, ServerMessage::SessionClosed { session_id, reason, exit_code })
+    }
+
+    pub(super) fn token_expiring(&mut self) -> Result<(), Closing> {
+        match self.expires_at() {
+            Some(expires_at) => self.tell(None, None, ServerMessage::TokenExpiring { expires_at }),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn say_draining(&mut self, jitter: Duration) -> Result<(), Closing> {
+        if !self.greeted {
+            return Ok(());
+        }
+        let retry_after_ms = u64::try_from(jitter.as_millis()).unwrap_or_default();
+        self.tell(None, None, ServerMessage::Draining { retry_after_ms })
+    }
+
+    pub(super) fn say_heartbeat(
+        &mut self,
+        id: Option<RequestId>,
+        timestamp: Option<f64>,
+    ) -> Result<(), Closing> {
+        let server_time = clock::now_ms();
+        self.tell(id, None, ServerMessage::Heartbeat { timestamp, server_time })
+    }
+}

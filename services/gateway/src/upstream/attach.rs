@@ -1,0 +1,131 @@
+//! One attachment from a gateway's side: what is asked for, and the handle through which a socket
+//! speaks to its session, whichever link carries it at the moment.
+
+use bytes::Bytes;
+use termfleet_proto::ws::v1::Tier;
+use termfleet_proto::{worker_v1 as pb, ws::v1::Action};
+use termfleet_session::{
+    code::Refusal,
+    ids::{Attempt, ClientId, Epoch, Offset, SessionId},
+    limits::Size,
+    role::Actor,
+};
+
+use super::{
+    inbox::Token,
+    link::{Link, SeatId},
+};
+
+/// What a client asks for when it attaches.
+#[derive(Debug, Clone)]
+pub(crate) struct Attach {
+    /// The session.
+    pub(crate) session: SessionId,
+    /// Who asks.
+    pub(crate) actor: Actor,
+    /// The client, scoped to its user.
+    pub(crate) client: ClientId,
+    /// Which attempt of it: the same or a higher one wins.
+    pub(crate) attempt: Attempt,
+    /// All output of that epoch before that offset it has.
+    pub(crate) resume: Option<(Epoch, Offset)>,
+    /// How it wants to be fed.
+    pub(crate) tier: Tier,
+    /// Its window's size.
+    pub(crate) size: Option<Size>,
+    /// Rows of scrollback that a snapshot may bring.
+    pub(crate) snapshot_rows: u32,
+}
+
+impl Attach {
+    /// The frame, for this request and from this position on.
+    pub(super) fn to_frame(
+        &self,
+        request: u64,
+        resume: Option<(Epoch, Offset)>,
+        capability: String,
+    ) -> pb::Attach {
+        pb::Attach {
+            request,
+            session: self.session.to_string(),
+            actor: Some((&self.actor).into()),
+            capability,
+            client_id: self.client.to_string(),
+            attempt: self.attempt.get(),
+            epoch: resume.map(|(epoch, _)| epoch.get()),
+            offset: resume.map(|(_, offset)| offset.get()),
+            tier: pb::Tier::from(self.tier).into(),
+            size: self.size.map(Into::into),
+            snapshot_rows: self.snapshot_rows,
+            watch_only: false,
+        }
+    }
+}
+
+/// What became of input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Typed {
+    /// It is on its way.
+    Sent,
+    /// There is no channel now: the link is away, or the worker has not answered yet.
+    Away,
+    /// More waits for the link than one client may have unacknowledged.
+    Full,
+}
+
+/// A socket's hold on one seat. Dropping it detaches as a lost socket does.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    link: Link,
+    seat: SeatId,
+}
+
+impl Attachment {
+    pub(super) fn new(link: Link, seat: SeatId) -> Self {
+        Self { link, seat }
+    }
+
+    /// Bytes for the shell; without an offset they are appended to the client's lane.
+    pub(crate) fn input(&self, offset: Option<Offset>, data: Bytes) -> Typed {
+        self.link.input(self.seat, offset, data)
+    }
+
+    /// All output before this is parsed.
+    pub(crate) fn ack(&self, offset: Offset) {
+        self.link.ack(self.seat, offset);
+    }
+
+    /// The client's window has another size.
+    pub(crate) fn resize(&self, size: Size) {
+        self.link.resize(self.seat, size);
+    }
+
+    /// Does something to the session; answered by a delivery with this token.
+    ///
+    /// # Errors
+    /// If there is no channel now, or too many requests wait for an answer.
+    pub(crate) fn control(&self, token: Token, action: Action) -> Result<(), Refusal> {
+        self.link.control(self.seat, token, action)
+    }
+
+    /// Brings the channel up to date; answered by a delivery with this token.
+    ///
+    /// # Errors
+    /// As for [`Self::control`].
+    pub(crate) fn sync(&self, token: Token, offset: Option<Offset>) -> Result<(), Refusal> {
+        self.link.sync(self.seat, token, offset)
+    }
+
+    /// Leaves on purpose: the driver's seat is free at once.
+    pub(crate) fn leave(self) {
+        self.link.detach(self.seat, false);
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        // After `leave`, or when the worker ended it, there is nothing left to detach.
+        self.link.detach(self.seat, true);
+    }
+}
