@@ -12,13 +12,12 @@ const CSI_QUERIES = [
   { prefix: "=", final: "c" },
   { final: "n" },
   { prefix: "?", final: "n" },
+  { final: "t" },
   { intermediates: "$", final: "p" },
   { prefix: "?", intermediates: "$", final: "p" },
   { prefix: ">", final: "q" },
   { prefix: "?", final: "u" },
 ] as const;
-/** The window operations that keep and restore titles; the others on `CSI t` are queries. */
-const TITLE_STACK = [22, 23];
 /** OSC sequences that ask for a colour when they carry a question mark. */
 const COLOUR_QUERIES = [4, 10, 11, 12] as const;
 /** The mode that reports focus, at once when it is set. */
@@ -37,9 +36,6 @@ export class Replies implements IDisposable {
     for (const id of CSI_QUERIES) {
       this.#hooks.push(parser.registerCsiHandler(id, () => this.#query()));
     }
-    const windowOperation = (params: (number | number[])[]): boolean =>
-      !TITLE_STACK.includes(Number(params[0])) && this.#query();
-    this.#hooks.push(parser.registerCsiHandler({ final: "t" }, windowOperation));
     for (const ident of COLOUR_QUERIES) {
       const ask = (data: string): boolean => data.includes("?") && this.#query();
       this.#hooks.push(parser.registerOscHandler(ident, ask));
@@ -49,11 +45,9 @@ export class Replies implements IDisposable {
       this.#hooks.push(parser.registerDcsHandler(id, () => this.#query()));
     }
     this.#hooks.push(
-      parser.registerCsiHandler({ prefix: "?", final: "h" }, (params) => {
-        // The mode itself is wanted; only the report that comes with it is an answer.
-        if (params.includes(FOCUS_REPORTS)) this.#expectAnswer();
-        return false;
-      }),
+      parser.registerCsiHandler({ prefix: "?", final: "h" }, (params) =>
+        params.includes(FOCUS_REPORTS) ? this.#query() : false,
+      ),
     );
   }
 
@@ -66,17 +60,13 @@ export class Replies implements IDisposable {
     for (const hook of this.#hooks) hook.dispose();
   }
 
-  #query(): boolean {
-    this.#expectAnswer();
-    // "Handled": xterm.js does not even make an answer.
-    return this.silent();
-  }
-
-  #expectAnswer(): void {
+  /** A sequence that xterm.js answers; "not handled", as the rest of what it does is wanted. */
+  #query(): false {
     this.#answering = true;
     // Answers come before the parser returns; keys come in tasks of their own, after this.
     queueMicrotask(() => {
       this.#answering = false;
     });
+    return false;
   }
 }

@@ -137,8 +137,9 @@ export class FakeScreen implements Screen {
     this.#unparsed.push(parsed);
   }
 
-  parse(): void {
-    for (const parsed of this.#unparsed.splice(0)) parsed();
+  /** Parses the oldest writes, or all. */
+  parse(count = Infinity): void {
+    for (const parsed of this.#unparsed.splice(0, count)) parsed();
   }
 }
 
