@@ -1,0 +1,18 @@
+//! The HTTP half of a gateway over real sockets: a real store, no worker behind it.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod harness;
+
+mod address;
+mod bodies;
+mod drain;
+mod handshake;
+mod heads;
+mod host;
+mod identity;
+mod limits;
+mod openapi;
+mod pages;
+mod sessions;
+mod slow;
+mod tenancy;
