@@ -1,3 +1,35 @@
-//! The one binary.
+//! `termfleet`: one binary, one role a command. Main reads the command line and hands over; each
+//! command is a file of its own.
 
-fn main() {}
+mod cli;
+
+mod dev;
+mod health;
+mod ptyhost;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// Something that the user can mend: bad arguments, a port in use (sysexits' EX_USAGE is 64).
+const EXIT_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Dev(options) => dev::run(options),
+        Command::Ptyhost(options) => ptyhost::run(options),
+        Command::Token(options) => token::run(&options),
+        Command::Health(options) => health::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line a cause: the first says what failed, the last what to do.
+            eprintln!("termfleet: {error:#}");
+            ExitCode::from(if error.is::<cli::Usage>() { EXIT_USAGE } else { 1 })
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `termfleet dev`: gateway, worker and memory store in this process, and a ptyhost beside it that
+//! outlives a crash. Here is the story of the process; its parts are below.
+
+mod announce;
+mod doors;
+mod holder;
+mod parts;
+pub(crate) mod state;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use termfleet_runtime::{About, Admin, Drain, Metrics, Readiness, Signals, Tasks, logs};
+use termfleet_worker::Ended;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli;
+use parts::Running;
+use state::StateDir;
+
+/// What runs here, for logs, metrics and the admin port.
+const ABOUT: About = About { service: "dev", version: env!("CARGO_PKG_VERSION") };
+/// How long tasks may take to end once everything is stopped: they only have to notice.
+const TASKS_DEADLINE: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(options: cli::Dev) -> Result<()> {
+    logs::init(Some(&options.log), options.log_format.into())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: cli::Dev) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let state = StateDir::open(&options.state)?;
+    let _lock = state.lock()?;
+    let doors = doors::open(&options).await?;
+
+    let (drain, tasks, stop) = (Drain::new(), Tasks::new(), CancellationToken::new());
+    let readiness = Readiness::new(drain.clone());
+    let gate = readiness.gate("worker");
+    let mut metrics = Metrics::new(ABOUT);
+    let running = parts::start(&options, &state, doors.clients, &mut metrics, &tasks, &drain)
+        .await
+        .context("cannot start")?;
+    let admin = Admin::new(ABOUT, readiness, metrics.export());
+    tasks.spawn("admin", admin.serve(doors.admin, tasks.clone(), stop.clone()));
+    running.ready().await?;
+    gate.set(true);
+    announce::ready(&options, &state, &doors.urls)?;
+
+    let outcome = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "ending");
+            Ok(())
+        }
+        ended = running.worker.ended() => Err(ended),
+    };
+    let leaving = leave(running, &drain, outcome.is_ok());
+    tokio::select! {
+        () = leaving => {}
+        // Somebody who asks twice does not want to wait.
+        _ = signals.next() => {}
+    }
+    stop.cancel();
+    if let Err(unfinished) = tasks.wait(TASKS_DEADLINE).await {
+        tracing::warn!(%unfinished, "tasks were left");
+    }
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(Ended::PtyHostGone) => {
+            bail!("the process that held the shells ended, and they with it; start again")
+        }
+        Err(Ended::Superseded) => {
+            bail!("another process took over the shells of this state directory")
+        }
+    }
+}
+
+/// Clients are told to go, then the shells end (if they are ours to end), then the worker.
+async fn leave(running: Running, drain: &Drain, end_shells: bool) {
+    drain.trigger();
+    running.gateway.await.ok();
+    if end_shells && let Err(error) = running.ptyhost.end().await {
+        tracing::warn!(%error, "the ptyhost did not end");
+    }
+    running.worker.stop();
+}

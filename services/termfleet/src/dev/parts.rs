@@ -1,0 +1,189 @@
+//! The parts of `dev`, put together: ptyhost, store, worker, and the gateway that reaches the worker
+//! over a Unix socket in the state directory.
+
+use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use hyper_util::rt::TokioIo;
+use rustix::fs::{Access, access};
+use termfleet_gateway::{
+    Asset, Config as GatewayConfig, Gateway, Pages, Parts as GatewayParts, config,
+    upstream::{self, Upstream, WorkerEndpoint},
+    ws::Site,
+};
+use termfleet_ptyhost::client::PtyHostClient;
+use termfleet_runtime::{Drain, Metrics, Tasks};
+use termfleet_session::{ids::WorkerId, limits::SESSIONS_PER_WORKER};
+use termfleet_store::MemoryStore;
+use termfleet_token::{Key, SigningKey, Verifier, VerifierConfig, capability::CapabilityKey};
+use termfleet_worker::{
+    Config as WorkerConfig, Parts as WorkerParts, ProjectRoots, Shells, Worker,
+    config::{ASSERT_EVERY, base_environment},
+};
+use tokio::{
+    net::{TcpListener, UnixListener, UnixStream},
+    sync::watch,
+    task::JoinHandle,
+};
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::task::TaskTracker;
+use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
+
+use super::{ABOUT, holder, state::StateDir};
+use crate::cli::{self, Usage};
+
+/// The project of whoever names none.
+pub(super) const DEFAULT_PROJECT: &str = "default";
+/// What the worker of `dev` is called.
+const WORKER: &str = "dev";
+/// How long the gateway's link to its own worker may take to stand.
+const LINK_DEADLINE: Duration = Duration::from_secs(10);
+/// How long clients may take to leave when `dev` ends: their page is on this machine.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What runs.
+pub(super) struct Running {
+    /// Sessions.
+    pub(super) worker: Worker,
+    /// The process that holds the shells.
+    pub(super) ptyhost: PtyHostClient,
+    /// Ends when the gateway has drained.
+    pub(super) gateway: JoinHandle<()>,
+    standing: watch::Receiver<bool>,
+}
+
+impl Running {
+    /// Waits until the gateway reaches the worker.
+    pub(super) async fn ready(&self) -> Result<()> {
+        let mut standing = self.standing.clone();
+        let stands = tokio::time::timeout(LINK_DEADLINE, standing.wait_for(|stands| *stands));
+        stands.await.context("the gateway does not reach the worker")??;
+        Ok(())
+    }
+}
+
+pub(super) async fn start(
+    options: &cli::Dev,
+    state: &StateDir,
+    clients: Vec<TcpListener>,
+    metrics: &mut Metrics,
+    tasks: &Tasks,
+    drain: &Drain,
+) -> Result<Running> {
+    let connected = holder::hold(state, &TaskTracker::new()).await?;
+    let ptyhost = connected.client.clone();
+    let store = Arc::new(MemoryStore::new());
+    // Gateway and worker are this process: nobody else ever needs to check a capability.
+    let capabilities = CapabilityKey::new(SigningKey::generate()?);
+    let parts = WorkerParts {
+        config: worker_config(options, state)?,
+        ptyhost: connected,
+        directory: store.clone(),
+        capabilities: capabilities.clone(),
+        tasks: tasks.clone(),
+        drain: drain.clone(),
+    };
+    let worker = Worker::start(parts, metrics.part("worker")).await;
+    serve_worker(&worker, state, tasks)?;
+
+    let endpoint = WorkerEndpoint { id: worker_id()?, channel: channel(state.worker_socket())? };
+    let upstream = Upstream::start(vec![endpoint], capabilities, tasks, drain);
+    let standing = upstream.standing();
+    let parts = GatewayParts {
+        config: gateway_config(options),
+        verifier: verifier(options, state)?,
+        directory: store.clone(),
+        bus: store,
+        upstream,
+        pages: Arc::new(WebTerminal),
+        drain: drain.clone(),
+    };
+    let gateway = Gateway::new(parts, metrics.part("gateway"));
+    let gateway = tasks.spawn("gateway", gateway.serve(clients));
+    Ok(Running { worker, ptyhost, gateway, standing })
+}
+
+fn worker_id() -> Result<WorkerId> {
+    Ok(WORKER.parse()?)
+}
+
+fn worker_config(options: &cli::Dev, state: &StateDir) -> Result<WorkerConfig> {
+    let mut environment = base_environment(std::env::vars());
+    if let Some(shell) = &options.shell {
+        ensure!(
+            access(shell, Access::EXEC_OK).is_ok(),
+            Usage(format!("--shell {shell}: there is no such program to start"))
+        );
+        environment.insert("SHELL".into(), shell.clone());
+    }
+    let shells = Shells::from_machine(&environment);
+    let here = std::env::current_dir().context("the current directory is gone")?;
+    let roots = ProjectRoots::new(state.projects()).with(DEFAULT_PROJECT.parse()?, here);
+    Ok(WorkerConfig {
+        worker: worker_id()?,
+        shells,
+        roots,
+        environment,
+        claude: options.claude_command.split_whitespace().map(str::to_owned).collect(),
+        capacity: SESSIONS_PER_WORKER,
+        assert_every: ASSERT_EVERY,
+    })
+}
+
+/// The worker's gRPC port is a socket in a directory that is the user's alone.
+fn serve_worker(worker: &Worker, state: &StateDir, tasks: &Tasks) -> Result<()> {
+    let socket = state.worker_socket();
+    match std::fs::remove_file(&socket) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let incoming = UnixListenerStream::new(UnixListener::bind(&socket)?);
+    let worker = worker.clone();
+    tasks.spawn("worker", async move {
+        if let Err(error) = worker.serve(incoming).await {
+            tracing::error!(%error, "the worker's port failed");
+        }
+    });
+    Ok(())
+}
+
+fn channel(socket: PathBuf) -> Result<Channel> {
+    // The URI is never resolved: the connector goes to the socket.
+    let endpoint = upstream::tuned(Endpoint::from_static("http://worker"));
+    let connector = service_fn(move |_| {
+        let socket = socket.clone();
+        async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+    });
+    Ok(endpoint.connect_with_connector_lazy(connector))
+}
+
+fn gateway_config(options: &cli::Dev) -> GatewayConfig {
+    let site =
+        if options.no_auth { Site::loopback() } else { config::site(Vec::new(), Vec::new()) };
+    let mut config = GatewayConfig::new(WORKER, ABOUT.version, site);
+    config.drain_deadline = DRAIN_DEADLINE;
+    config
+}
+
+fn verifier(options: &cli::Dev, state: &StateDir) -> Result<Option<Verifier>> {
+    if options.no_auth {
+        return Ok(None);
+    }
+    let key = Key::hs256(None, &state.signing_key()?)?;
+    Ok(Some(Verifier::new(VerifierConfig::new(vec![key]))?))
+}
+
+/// The built-in page, as the gateway serves it.
+struct WebTerminal;
+
+impl Pages for WebTerminal {
+    fn asset(&self, path: &str) -> Option<Asset> {
+        let asset = termfleet_web::asset(path)?;
+        Some(Asset {
+            bytes: asset.bytes.into_owned().into(),
+            content_type: asset.mime.into(),
+            hashed: asset.immutable,
+        })
+    }
+}
