@@ -4,7 +4,7 @@ use bytes::Bytes;
 use termfleet_proto::ws::{
     frame::{Reason, ServerFrame},
     text::Tell,
-    v1::{Attached, EventKind, RequestId, ServerMessage},
+    v1::{Attached, EventKind, ServerMessage},
 };
 use termfleet_session::{
     code::{Code, Refusal},
@@ -62,7 +62,7 @@ impl Connection {
             self.answer_lost(key, pending)?;
         }
         let attached = Attached { channel, replaces, ..attached };
-        self.refuse_bad_offset(key, &attached, id.clone())?;
+        self.refuse_bad_offset(key, &attached)?;
         self.tell(id, Some(&name), ServerMessage::Attached(attached))?;
         self.release(key, tokio::time::Instant::now());
         Ok(())
@@ -76,21 +76,17 @@ impl Connection {
         seat.sent_to(attached.offset);
         seat.acked = attached.offset;
         let attached = Attached { channel, replaces: None, ..attached };
-        self.refuse_bad_offset(key, &attached, id.clone())?;
+        self.refuse_bad_offset(key, &attached)?;
         self.tell(id, None, ServerMessage::Synced(attached))
     }
 
-    /// A client that asked for an offset which does not exist hears of it before the snapshot.
-    fn refuse_bad_offset(
-        &mut self,
-        key: SeatKey,
-        attached: &Attached,
-        id: Option<RequestId>,
-    ) -> Result<(), Closing> {
+    /// A client that asked for an offset which does not exist hears of it before the snapshot. The
+    /// request itself was answered by `attached`, so this error carries no request's id.
+    fn refuse_bad_offset(&mut self, key: SeatKey, attached: &Attached) -> Result<(), Closing> {
         if attached.reason != Some(Reason::BadOffset) {
             return Ok(());
         }
-        let about = self.about(key, id);
+        let about = self.about(key, None);
         self.refuse(about, &Refusal::from(Code::BadOffset).current(attached.head.get()))
     }
 

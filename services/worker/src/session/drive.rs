@@ -142,7 +142,7 @@ impl Session {
         if !self.alive() || self.drive.wanted == Some(self.handle.size()) {
             self.drive.wanted = None;
         }
-        if now < self.drive.resizable_at() {
+        if self.drive.resized_at.is_some_and(|at| now < at + RESIZE_EVERY) {
             return;
         }
         let Some(size) = self.drive.wanted.take() else { return };
