@@ -1,0 +1,40 @@
+/** The terminal fills the window, and programs know its size. */
+import assert from "node:assert/strict";
+import { scenario } from "./support.mjs";
+import { until } from "./support/wait.mjs";
+
+scenario("stty says the size of the window, whichever it is made", async (stage) => {
+  const terminal = await stage.visitor();
+  await terminal.open(stage.dev.url);
+  await terminal.prompt();
+  const before = await size(terminal);
+  assert.equal(await terminal.output("stty size"), before);
+  for (const [width, height] of [[900, 500], [1400, 900]]) {
+    await terminal.page.setViewportSize({ width, height });
+    // The new size is on its way while the page shows it already.
+    const followed = async () => (await terminal.output("stty size")) === (await size(terminal));
+    await until("stty to say the new size", async () => (await size(terminal)) !== before && followed());
+  }
+  const [rows, cols] = (await size(terminal)).split(" ");
+  assert.equal(await terminal.page.getByTestId("size").innerText(), `${cols}×${rows}`);
+});
+
+scenario("a running program is told of a new size", async (stage) => {
+  const terminal = await stage.visitor();
+  await terminal.open(stage.dev.url);
+  await terminal.prompt();
+  await terminal.run(`bash -c 'trap "stty size" WINCH; echo trap-$((1 + 1)); while sleep 0.05; do :; done'`);
+  await terminal.shows(/^trap-2$/m);
+  const before = await size(terminal);
+  await terminal.page.setViewportSize({ width: 800, height: 480 });
+  await until("another size", async () => (await size(terminal)) !== before);
+  await terminal.shows(new RegExp(`^${await size(terminal)}$`, "m"));
+  await terminal.press("Control+c");
+  await terminal.prompt();
+});
+
+/** As `stty size` writes it. */
+async function size(terminal) {
+  const { rows, cols } = await terminal.activeTab();
+  return `${rows} ${cols}`;
+}
