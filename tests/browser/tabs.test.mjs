@@ -20,6 +20,9 @@ scenario("tabs are made, named, walked through and closed by keyboard alone", as
   await terminal.type("build");
   await terminal.press("Enter");
   await until("the name", async () => (await terminal.activeTab()).label === "build");
+  // The name and its Enter are for the tab alone.
+  await terminal.run("echo next-$((1 + 1))");
+  await terminal.shows(new RegExp(`^${second}\\ndemo\\$ echo next-.*\\nnext-2$`, "m"));
 
   await terminal.press("Control+Shift+ArrowLeft");
   assert.equal(Number(await terminal.output("echo $$")), first);

@@ -128,8 +128,10 @@ function NameField({ workspace, tab }: { workspace: Workspace; tab: Tab }): Reac
   useLayoutEffect(() => field.current?.select(), []);
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>): void => {
     event.stopPropagation();
-    if (event.key === "Enter") workspace.endRenaming(tab, event.currentTarget.value);
-    else if (event.key === "Escape") workspace.endRenaming(tab, undefined);
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    // What this key would type goes to whatever has the focus by then: the shell.
+    event.preventDefault();
+    workspace.endRenaming(tab, event.key === "Enter" ? event.currentTarget.value : undefined);
   };
   return (
     <input
