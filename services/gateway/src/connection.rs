@@ -65,8 +65,8 @@ use crate::{
 };
 
 /// Of the time that a draining gateway has, how much its clients may take to move: the rest is for
-/// close frames and their answers.
-const MOVE_SHARE: (u32, u32) = (3, 4);
+/// close frames and for lingering until they are answered.
+const MOVE_SHARE: (u32, u32) = (1, 2);
 /// Of that, how much their departures are spread over: the rest is for the last one to resume.
 const SPREAD_SHARE: (u32, u32) = (1, 2);
 

@@ -51,12 +51,17 @@ impl Connection {
     fn attached(&mut self, key: SeatKey, attached: Attached) -> Result<(), Closing> {
         let Some((channel, replaces)) = self.seats.number(key) else { return Ok(()) };
         let Some(seat) = self.seats.get(key) else { return Ok(()) };
+        if let Some(attachment) = &mut seat.attachment {
+            attachment.stands_on(attached.channel);
+        }
         let id = seat.request.take();
         let lost: Vec<_> = seat.pending.drain().map(|(_, pending)| pending).collect();
         note_attached(seat, &attached);
         seat.sent = attached.offset;
         (seat.sent_most, seat.acked) = (attached.offset, attached.offset);
-        seat.typing.starts_at(attached.next_input_offset);
+        let known = seat.epoch.replace(attached.epoch);
+        let same_shell = known.is_none_or(|epoch| epoch == attached.epoch);
+        seat.typing.starts_at(attached.next_input_offset, same_shell);
         let name = seat.name.clone();
         for pending in lost {
             self.answer_lost(key, pending)?;

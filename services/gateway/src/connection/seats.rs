@@ -56,6 +56,8 @@ pub(super) struct Seat {
     pub(super) screen: Option<Screen>,
     /// This client drives, as far as is known.
     pub(super) driver: bool,
+    /// The number of the shell that it is attached to, or was last.
+    pub(super) epoch: Option<Epoch>,
     /// The session's status, as far as is known.
     pub(super) status: String,
     /// Up to where the client was sent output, …
@@ -92,6 +94,7 @@ impl Seat {
             typing,
             screen,
             driver: false,
+            epoch: None,
             status: String::new(),
             sent: Offset::default(),
             sent_most: Offset::default(),
@@ -209,7 +212,7 @@ impl Seats {
     pub(super) fn release(&mut self, now: Instant) {
         for seat in self.seats.values_mut() {
             if let Some(attachment) = &seat.attachment {
-                seat.typing.release(now, attachment);
+                seat.typing.release(now, |offset, data| attachment.input(offset, data));
             }
         }
     }

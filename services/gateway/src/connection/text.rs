@@ -299,6 +299,6 @@ impl Connection {
             seat.pending.insert(token, Pending::Take);
             seat.driver = true;
         }
-        seat.typing.release(now, attachment);
+        seat.typing.release(now, |offset, data| attachment.input(offset, data));
     }
 }

@@ -13,7 +13,7 @@ use termfleet_session::{
 };
 use tokio::time::Instant;
 
-use crate::upstream::{Attachment, Typed};
+use crate::upstream::Typed;
 
 /// What a client with offsets may have held: it must not send more than its window anyway.
 const WINDOWED_BYTES: usize = INPUT_WINDOW_BYTES as usize + MAX_INPUT_BYTES;
@@ -28,6 +28,8 @@ pub(super) struct Typing {
     held: VecDeque<Held>,
     cost: usize,
     pace: Option<Pace>,
+    /// The first of it waits for the window, or for a channel.
+    blocked: bool,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,7 @@ pub(super) struct Full;
 impl Typing {
     /// Of a client that counts its input and keeps to the window.
     pub(super) fn windowed() -> Self {
-        Self { held: VecDeque::new(), cost: 0, pace: None }
+        Self { held: VecDeque::new(), cost: 0, pace: None, blocked: false }
     }
 
     /// Of a client that just types.
@@ -81,37 +83,53 @@ impl Typing {
         self.held.is_empty()
     }
 
-    /// When the next may go by its rate.
+    /// When the next may go by its rate; `None`: it waits for something else than time.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.held.front().map(|held| held.due)
+        self.held.front().filter(|_| !self.blocked).map(|held| held.due)
     }
 
     /// Sends what may go now. What a client with offsets sent while there is no channel is
     /// dropped: it sends again from where the next channel says.
-    pub(super) fn release(&mut self, now: Instant, attachment: &Attachment) {
+    pub(super) fn release(
+        &mut self,
+        now: Instant,
+        mut send: impl FnMut(Option<Offset>, Bytes) -> Typed,
+    ) {
         while let Some(held) = self.held.front() {
             let len = held.data.len() as u64;
             let fits = |pace: &Pace| pace.sent.plus(len).since(pace.written) <= INPUT_WINDOW_BYTES;
-            if held.due > now || !self.pace.as_ref().is_none_or(fits) {
+            if held.due > now {
                 return;
             }
-            match (attachment.input(held.offset, held.data.clone()), &mut self.pace) {
+            self.blocked = !self.pace.as_ref().is_none_or(fits);
+            if self.blocked {
+                return;
+            }
+            match (send(held.offset, held.data.clone()), &mut self.pace) {
                 (Typed::Sent, Some(pace)) => pace.sent = pace.sent.plus(len),
                 (Typed::Sent | Typed::Away, None) => {}
-                // The window makes room sooner or later; a client with offsets that fills it has
-                // sent more than it may, and will hear of the gap.
+                // A client with offsets that fills the link's queue has sent more than it may; it
+                // will hear of the gap.
                 (Typed::Full, None) => {}
-                (Typed::Full | Typed::Away, Some(_)) => return,
+                (Typed::Full | Typed::Away, Some(_)) => {
+                    self.blocked = true;
+                    return;
+                }
             }
             self.drop_first();
         }
     }
 
-    /// The lane stands here now: everything that was under way has arrived or never will.
-    pub(super) fn starts_at(&mut self, offset: Offset) {
+    /// There is a channel, and the lane stands here: everything that was under way has arrived or
+    /// never will. What was typed to another shell, or will be sent again, is dropped.
+    pub(super) fn starts_at(&mut self, offset: Offset, same_shell: bool) {
+        if !same_shell || self.pace.is_none() {
+            (self.held, self.cost) = (VecDeque::new(), 0);
+        }
         if let Some(pace) = &mut self.pace {
             *pace = Pace { sent: offset, written: offset };
         }
+        self.blocked = false;
     }
 
     /// Input was written up to here.
@@ -119,6 +137,7 @@ impl Typing {
         if let Some(pace) = &mut self.pace {
             pace.written = offset.max(pace.written);
             pace.sent = pace.sent.max(offset);
+            self.blocked = false;
         }
     }
 
@@ -126,6 +145,7 @@ impl Typing {
     pub(super) fn refused(&mut self) {
         if let Some(pace) = &mut self.pace {
             pace.sent = pace.written;
+            self.blocked = false;
         }
     }
 
@@ -142,5 +162,94 @@ impl Typing {
         if let Some(held) = self.held.pop_front() {
             self.cost -= held.data.len() + OVERHEAD_BYTES;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What goes when, and in which order.
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    fn sent(typing: &mut Typing, now: Instant, outcome: Typed) -> Vec<Bytes> {
+        let mut sent = Vec::new();
+        typing.release(now, |_, data| {
+            sent.push(data);
+            outcome
+        });
+        sent
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn input_over_its_rate_is_held_and_keeps_its_order() {
+        let now = Instant::now();
+        let later = now + Duration::from_millis(10);
+        let mut typing = Typing::windowed();
+        typing.push(later, Some(Offset::new(0)), "a".into()).unwrap();
+        typing.push(now, Some(Offset::new(1)), "b".into()).unwrap();
+        assert_eq!(sent(&mut typing, now, Typed::Sent), Vec::<Bytes>::new());
+        assert_eq!(typing.due(), Some(later));
+        assert_eq!(sent(&mut typing, later, Typed::Sent), ["a", "b"]);
+        assert_eq!(typing.due(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_without_offsets_is_kept_to_the_window_and_loses_nothing() {
+        let now = Instant::now();
+        let mut typing = Typing::paced();
+        let piece = Bytes::from(vec![b'x'; 30_000]);
+        for _ in 0..4 {
+            typing.push(now, None, piece.clone()).unwrap();
+        }
+        assert_eq!(sent(&mut typing, now, Typed::Sent).len(), 2);
+        assert_eq!(typing.due(), None, "time alone does not help");
+        typing.written(Offset::new(30_000));
+        assert_eq!(typing.due(), Some(now));
+        assert_eq!(sent(&mut typing, now, Typed::Sent).len(), 1);
+        typing.refused();
+        assert_eq!(sent(&mut typing, now, Typed::Sent).len(), 1);
+        assert!(typing.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_channel_text_waits_and_counted_input_is_sent_again_by_its_client() {
+        let now = Instant::now();
+        let (mut text, mut counted) = (Typing::paced(), Typing::windowed());
+        for typing in [&mut text, &mut counted] {
+            typing.push(now, None, "x".into()).unwrap();
+            sent(typing, now, Typed::Away);
+        }
+        assert!(counted.is_empty() && !text.is_empty());
+        assert_eq!(text.due(), None);
+        text.starts_at(Offset::new(0), true);
+        assert_eq!(sent(&mut text, now, Typed::Sent), ["x"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_typed_to_another_shell_is_dropped() {
+        let now = Instant::now();
+        let later = now + Duration::from_millis(10);
+        let (mut text, mut counted) = (Typing::paced(), Typing::windowed());
+        for typing in [&mut text, &mut counted] {
+            typing.push(later, None, "rm".into()).unwrap();
+        }
+        text.starts_at(Offset::new(0), false);
+        counted.starts_at(Offset::new(0), true);
+        assert!(text.is_empty() && counted.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_than_the_bound_is_refused() {
+        let now = Instant::now();
+        let mut typing = Typing::paced();
+        let piece = Bytes::from(vec![b'x'; 1 << 10]);
+        let taken = (0..300).take_while(|_| typing.push(now, None, piece.clone()).is_ok()).count();
+        assert!((200..256).contains(&taken), "{taken}");
+        let mut empty = Typing::windowed();
+        let taken = (0..3_000).take_while(|_| empty.push(now, None, Bytes::new()).is_ok()).count();
+        assert!(taken < 2_000, "empty messages cost something too");
     }
 }

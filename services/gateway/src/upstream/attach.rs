@@ -6,7 +6,7 @@ use termfleet_proto::ws::v1::Tier;
 use termfleet_proto::{worker_v1 as pb, ws::v1::Action};
 use termfleet_session::{
     code::Refusal,
-    ids::{Attempt, ClientId, Epoch, Offset, SessionId},
+    ids::{Attempt, ChannelId, ClientId, Epoch, Offset, SessionId},
     limits::Size,
     role::Actor,
 };
@@ -68,32 +68,41 @@ impl Attach {
 pub(crate) enum Typed {
     /// It is on its way.
     Sent,
-    /// There is no channel now: the link is away, or the worker has not answered yet.
+    /// There is no channel now, or another one than the socket knows of.
     Away,
     /// More waits for the link than one client may have unacknowledged.
     Full,
 }
 
 /// A socket's hold on one seat. Dropping it detaches as a lost socket does.
+///
+/// It speaks on the channel that its socket knows of: what a client says to one shell must not
+/// reach the next one, only because the worker was faster than the news of it.
 #[derive(Debug)]
 pub(crate) struct Attachment {
     link: Link,
     seat: SeatId,
+    channel: Option<ChannelId>,
 }
 
 impl Attachment {
     pub(super) fn new(link: Link, seat: SeatId) -> Self {
-        Self { link, seat }
+        Self { link, seat, channel: None }
+    }
+
+    /// The socket has heard that this is the seat's channel on its link now.
+    pub(crate) fn stands_on(&mut self, channel: ChannelId) {
+        self.channel = Some(channel);
     }
 
     /// Bytes for the shell; without an offset they are appended to the client's lane.
     pub(crate) fn input(&self, offset: Option<Offset>, data: Bytes) -> Typed {
-        self.link.input(self.seat, offset, data)
+        self.link.input(self.seat, self.channel, offset, data)
     }
 
     /// All output before this is parsed.
     pub(crate) fn ack(&self, offset: Offset) {
-        self.link.ack(self.seat, offset);
+        self.link.ack(self.seat, self.channel, offset);
     }
 
     /// The client's window has another size.
@@ -106,7 +115,7 @@ impl Attachment {
     /// # Errors
     /// If there is no channel now, or too many requests wait for an answer.
     pub(crate) fn control(&self, token: Token, action: Action) -> Result<(), Refusal> {
-        self.link.control(self.seat, token, action)
+        self.link.control(self.seat, self.channel, token, action)
     }
 
     /// Brings the channel up to date; answered by a delivery with this token.
@@ -114,7 +123,7 @@ impl Attachment {
     /// # Errors
     /// As for [`Self::control`].
     pub(crate) fn sync(&self, token: Token, offset: Option<Offset>) -> Result<(), Refusal> {
-        self.link.sync(self.seat, token, offset)
+        self.link.sync(self.seat, self.channel, token, offset)
     }
 
     /// Leaves on purpose: the driver's seat is free at once.

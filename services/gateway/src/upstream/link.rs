@@ -26,7 +26,7 @@ use termfleet_proto::{
 use termfleet_runtime::clock;
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{Epoch, Offset},
+    ids::{ChannelId, Epoch, Offset},
     limits::Size,
 };
 use termfleet_token::CapabilityKey;
@@ -145,9 +145,15 @@ impl Link {
         Attachment::new(self.clone(), id)
     }
 
-    pub(super) fn input(&self, seat: SeatId, offset: Option<Offset>, data: Bytes) -> Typed {
+    pub(super) fn input(
+        &self,
+        seat: SeatId,
+        known: Option<ChannelId>,
+        offset: Option<Offset>,
+        data: Bytes,
+    ) -> Typed {
         let mut state = self.lock();
-        let Some(channel) = state.channel(seat) else { return Typed::Away };
+        let Some(channel) = state.known_channel(seat, known) else { return Typed::Away };
         if state.outbox.input(channel, offset, data).is_err() {
             return Typed::Full;
         }
@@ -155,9 +161,9 @@ impl Link {
         Typed::Sent
     }
 
-    pub(super) fn ack(&self, seat: SeatId, offset: Offset) {
+    pub(super) fn ack(&self, seat: SeatId, known: Option<ChannelId>, offset: Offset) {
         let mut state = self.lock();
-        if let Some(channel) = state.channel(seat) {
+        if let Some(channel) = state.known_channel(seat, known) {
             state.outbox.ack(channel, offset);
             state.wake();
         }
@@ -178,10 +184,11 @@ impl Link {
     pub(super) fn control(
         &self,
         seat: SeatId,
+        known: Option<ChannelId>,
         token: Token,
         action: Action,
     ) -> Result<(), Refusal> {
-        self.request(seat, Pending::Control(seat, token), |request, channel| {
+        self.request(seat, known, Pending::Control(seat, token), |request, channel| {
             let action = pb::Action::from(action).into();
             Frame::Control(pb::Control { request, channel, action })
         })
@@ -190,10 +197,11 @@ impl Link {
     pub(super) fn sync(
         &self,
         seat: SeatId,
+        known: Option<ChannelId>,
         token: Token,
         offset: Option<Offset>,
     ) -> Result<(), Refusal> {
-        self.request(seat, Pending::Sync(seat, token), |request, channel| {
+        self.request(seat, known, Pending::Sync(seat, token), |request, channel| {
             Frame::Sync(pb::Sync { request, channel, offset: offset.map(Offset::get) })
         })
     }
@@ -201,11 +209,12 @@ impl Link {
     fn request(
         &self,
         seat: SeatId,
+        known: Option<ChannelId>,
         pending: Pending,
         frame: impl FnOnce(u64, u64) -> Frame,
     ) -> Result<(), Refusal> {
         let mut state = self.lock();
-        let Some(channel) = state.channel(seat) else {
+        let Some(channel) = state.known_channel(seat, known) else {
             return Err(Code::ConnectionFailed.into());
         };
         let Some(seat) = state.seats.get_mut(&seat) else { return Err(Code::SessionEnded.into()) };
@@ -335,6 +344,11 @@ impl State {
 
     fn channel(&self, seat: SeatId) -> Option<u64> {
         self.seats.get(&seat)?.channel
+    }
+
+    /// The seat's channel, if it is the one that its socket knows of.
+    fn known_channel(&self, seat: SeatId, known: Option<ChannelId>) -> Option<u64> {
+        self.channel(seat).filter(|channel| known == Some(ChannelId::new(*channel)))
     }
 
     fn ask(&mut self, pending: Pending) -> u64 {

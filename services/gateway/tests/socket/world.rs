@@ -1,0 +1,156 @@
+//! A gateway, its scripted worker, and clients of it.
+
+use std::{sync::Arc, time::Duration};
+
+use termfleet_gateway::{
+    config::Limits,
+    upstream::{WorkerEndpoint, tuned},
+};
+use termfleet_session::{
+    ids::{Epoch, SessionId, Tag, TenantId},
+    limits::DEFAULT_SIZE,
+    record::{Counters, Mode, Session},
+    role::Role,
+    state::Status,
+};
+use tokio::{net::TcpListener, time};
+use tokio_websockets::ClientBuilder;
+use tonic::transport::Endpoint;
+
+use crate::{
+    client::Client,
+    harness::{DEADLINE, Server, Setup, owner},
+    worker::Fake,
+};
+
+/// A gateway with a worker.
+pub(crate) struct World {
+    pub(crate) server: Server,
+    pub(crate) worker: Fake,
+}
+
+impl World {
+    /// Everybody is `dev`.
+    pub(crate) async fn open() -> Self {
+        Self::start(Setup::without_auth()).await
+    }
+
+    /// Tokens are checked.
+    pub(crate) async fn guarded() -> Self {
+        Self::start(Setup::with_auth()).await
+    }
+
+    /// Everybody is `dev`, with other limits.
+    pub(crate) async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
+        Self::start(Setup::without_auth().limits(change)).await
+    }
+
+    async fn start(mut setup: Setup) -> Self {
+        let worker = Fake::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap());
+        let channel = tuned(Endpoint::from_shared(uri).unwrap()).connect_lazy();
+        setup.workers.push(WorkerEndpoint { id: "worker".parse().unwrap(), channel });
+        let server = setup.start().await;
+        worker.serve(Arc::clone(&server.store), listener);
+        let mut standing = server.edge.upstream.standing();
+        time::timeout(DEADLINE, standing.wait_for(|stands| *stands)).await.unwrap().unwrap();
+        Self { server, worker }
+    }
+
+    /// A session of `dev`.
+    pub(crate) async fn session(&self) -> String {
+        self.server.session("~dev", "dev", "p").await.id.to_string()
+    }
+
+    /// A session of `ann`.
+    pub(crate) async fn session_of_ann(&self) -> String {
+        self.server.session("~ann", "ann", "p").await.id.to_string()
+    }
+
+    /// A client whose upgrade brings no token.
+    pub(crate) async fn client(&self, target: &str, protocol: &str) -> Client {
+        self.client_with(target, protocol, None).await
+    }
+
+    /// A client of `termfleet.v1` that is welcome, on the shared endpoint.
+    pub(crate) async fn canonical(&self) -> Client {
+        let mut client = self.client("/terminal", "termfleet.v1").await;
+        client.say(r#"{"type":"handshake","client":{"name":"test"}}"#).await;
+        client.json("welcome").await;
+        client
+    }
+
+    /// The same as somebody.
+    pub(crate) async fn canonical_as(&self, user: &str, role: Role) -> Client {
+        let token = self.server.token(user, None, role);
+        let mut client = self.client_with("/terminal", "termfleet.v1", Some(&token)).await;
+        client.say(r#"{"type":"handshake"}"#).await;
+        client.json("welcome").await;
+        client
+    }
+
+    pub(crate) async fn client_with(
+        &self,
+        target: &str,
+        protocol: &str,
+        token: Option<&str>,
+    ) -> Client {
+        let uri = format!("ws://{}{target}", self.server.address).parse().unwrap();
+        let mut builder = ClientBuilder::from_uri(uri);
+        let protocol = protocol.parse().unwrap();
+        builder = builder.add_header(http::header::SEC_WEBSOCKET_PROTOCOL, protocol).unwrap();
+        if let Some(token) = token {
+            let value = format!("Bearer {token}").parse().unwrap();
+            builder = builder.add_header(http::header::AUTHORIZATION, value).unwrap();
+        }
+        let (socket, _) = builder.connect().await.unwrap();
+        Client::new(socket)
+    }
+}
+
+/// A record as a worker commits it; the id is a new one.
+pub(crate) fn record(tenant: &str, user: &str, project: &str) -> Session {
+    let tenant: TenantId = tenant.parse().unwrap();
+    let project = project.parse().unwrap();
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).unwrap();
+    let now = jiff::Timestamp::now();
+    Session {
+        id: SessionId::new(&Tag::of(&tenant, &project), random),
+        tenant,
+        project,
+        user: user.parse().unwrap(),
+        alias: None,
+        owner: Some(owner()),
+        epoch: Epoch::new(1),
+        status: Status::Active,
+        mode: Mode::Normal,
+        tab_name: "bash".to_owned(),
+        layout: None,
+        theme: None,
+        labels: Default::default(),
+        shell: "/bin/bash".to_owned(),
+        current_path: "/tmp".to_owned(),
+        environment: Default::default(),
+        size: DEFAULT_SIZE,
+        process_id: Some(7),
+        created_at: now,
+        updated_at: now,
+        last_activity_at: now,
+        suspended_at: None,
+        counters: Counters::default(),
+        exit: None,
+    }
+}
+
+/// Waits until something is so: looked at every few milliseconds, up to the deadline.
+pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !so() {
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let ended = time::timeout(DEADLINE, waiting).await;
+    assert!(ended.is_ok(), "{what} did not come to be");
+}
