@@ -62,6 +62,7 @@ export class Tab {
   #attachment: Attachment | undefined;
   #size: Size | undefined;
   #begun = false;
+  #closed = false;
   /** Typed before there was a session. */
   #early = "";
   #watches: (() => void)[] = [];
@@ -170,6 +171,7 @@ export class Tab {
   /** Leaves the session; `end`: and ends it. */
   async close(end: boolean): Promise<void> {
     const id = this.sessionId;
+    this.#closed = true;
     this.#unwatch();
     this.#attachment?.detach();
     this.surface.dispose();
@@ -198,9 +200,12 @@ export class Tab {
     const config = { tabName, cols, rows };
     try {
       const session = await this.host.api.createSession({ projectId: this.host.project, config });
+      // Closed in the meantime: nobody would ever find this shell again.
+      if (this.#closed) return await this.host.api.deleteSession(session.id);
       this.state.patch({ session, name: session.tabName });
       this.#attach(session, true);
     } catch (error) {
+      if (this.#closed) return this.#tell(error);
       this.#early = "";
       this.state.patch({ phase: "failed", failure: asRefusal(error) });
     }
