@@ -22,9 +22,11 @@ pub(crate) fn actor(
     session: &SessionId,
     claimed: Option<pb::Actor>,
 ) -> Result<Actor, Refusal> {
-    let claimed: Actor = claimed.map(Actor::try_from).transpose().map_err(malformed)?.ok_or(
-        Refusal::new(Code::BadMessage, "the actor is missing"),
-    )?;
+    let claimed: Actor = claimed
+        .map(Actor::try_from)
+        .transpose()
+        .map_err(malformed)?
+        .ok_or(Refusal::new(Code::BadMessage, "the actor is missing"))?;
     let shown = key.verify(capability, session, clock::now_unix()).map_err(|error| {
         tracing::debug!(%error, %session, "capability refused");
         Refusal::from(error.code())

@@ -119,7 +119,9 @@ impl Create {
 
     fn record(self, context: &Context, plan: &Plan) -> record::Session {
         let Self { id, actor, project, path: _, config } = self;
-        let now = Timestamp::now();
+        let now_ms = clock::now_ms();
+        // Whole milliseconds, as records keep them everywhere.
+        let now = Timestamp::from_millisecond(now_ms.cast_signed()).unwrap_or_default();
         let command = plan.argv.first().cloned().unwrap_or_default();
         record::Session {
             id,
@@ -128,7 +130,7 @@ impl Create {
             user: actor.user,
             alias: config.alias,
             owner: Some(context.owner.clone()),
-            epoch: Epoch::default().next(clock::now_ms()),
+            epoch: Epoch::default().next(now_ms),
             status: Status::Active,
             mode: config.mode,
             tab_name: config.tab_name.unwrap_or_else(|| tab_name(&command)),

@@ -19,8 +19,7 @@ use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    admit, create,
-    link,
+    admit, create, link,
     session::{Call, Command, Described, Reply, SessionHandle},
     worker::Context,
 };

@@ -24,12 +24,12 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 
+pub(crate) use self::{reader::elsewhere, writer::Outgoing};
 use crate::{
     metrics::Counted,
     viewer::{Permit, Viewer},
     worker::Context,
 };
-pub(crate) use self::{reader::elsewhere, writer::Outgoing};
 
 /// Requests under way on one link. Beyond them its reader waits, and with it the gateway: an answer
 /// needs no credit, so places come free as long as the gateway reads.

@@ -35,7 +35,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::{attach::Attachment, drive::Drive, exit::Phase, ledger::Ledger, restart::{Failed, Restarted}};
+use self::{
+    attach::Attachment,
+    drive::Drive,
+    exit::Phase,
+    ledger::Ledger,
+    restart::{Failed, Restarted},
+};
 pub(crate) use self::{
     handle::{Facts, SessionHandle},
     ledger::encode,
@@ -345,11 +351,7 @@ impl Session {
     }
 
     /// Runs something that takes time; its outcome comes back as a command.
-    fn later(
-        &self,
-        name: &'static str,
-        task: impl Future<Output = Outcome> + Send + 'static,
-    ) {
+    fn later(&self, name: &'static str, task: impl Future<Output = Outcome> + Send + 'static) {
         let handle = self.handle.clone();
         self.context.tasks.spawn(name, async move {
             let outcome = task.await;

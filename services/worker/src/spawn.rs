@@ -105,11 +105,7 @@ fn environment(config: &Config, argv: &[String], wish: &Wish<'_>) -> Vec<(String
 }
 
 /// The project's root, made if need be, without symbolic links in it.
-async fn root(
-    config: &Config,
-    tenant: &TenantId,
-    project: &ProjectId,
-) -> Result<PathBuf, Refusal> {
+async fn root(config: &Config, tenant: &TenantId, project: &ProjectId) -> Result<PathBuf, Refusal> {
     let root = config.roots.root(tenant, project);
     let made = tokio::fs::create_dir_all(&root).await;
     match made {

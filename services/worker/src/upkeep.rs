@@ -1,16 +1,9 @@
 //! What a worker does in turn for all its sessions: activity and counters in batches, directories
 //! as they are now, and records asserted (`cluster.md` §1). No keystroke writes to the store.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use termfleet_session::{
-    ids::SessionId,
-    record::Counters,
-};
+use termfleet_session::{ids::SessionId, record::Counters};
 use termfleet_store::{StoreError, Touch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -74,10 +67,7 @@ fn touch(session: &SessionHandle) -> Touch {
         id: session.facts().id.clone(),
         epoch: feed.epoch,
         last_activity_at: session.active_at(),
-        counters: Counters {
-            bytes_in: session.bytes_in(),
-            bytes_out: feed.ring.head().get(),
-        },
+        counters: Counters { bytes_in: session.bytes_in(), bytes_out: feed.ring.head().get() },
     }
 }
 

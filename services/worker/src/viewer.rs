@@ -295,8 +295,7 @@ impl Viewer {
     }
 
     fn resized(&self, size: Sized) -> Frame {
-        let resized =
-            pb::Resized { size: Some(size.at.size.into()), offset: size.at.offset.get() };
+        let resized = pb::Resized { size: Some(size.at.size.into()), offset: size.at.offset.get() };
         self.event(pb::event::Kind::Resized(resized))
     }
 

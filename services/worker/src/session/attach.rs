@@ -1,10 +1,6 @@
 //! Who is attached: attaching, going on from an offset, leaving (`byte-lane.md` §2).
 
-use termfleet_proto::{
-    convert::reason_to_pb,
-    worker_v1 as pb,
-    ws::frame::Reason,
-};
+use termfleet_proto::{convert::reason_to_pb, worker_v1 as pb, ws::frame::Reason};
 use termfleet_ptyhost::client::Refused;
 use termfleet_session::{
     code::{Code, Refusal},

@@ -218,11 +218,7 @@ impl Session {
         });
     }
 
-    pub(super) fn stated(
-        &mut self,
-        stat: Option<Stat>,
-        reply: Option<oneshot::Sender<Described>>,
-    ) {
+    pub(super) fn stated(&mut self, stat: Option<Stat>, reply: Option<oneshot::Sender<Described>>) {
         let path = stat.as_ref().and_then(|stat| stat.cwd.clone());
         let current = &self.ledger.session().current_path;
         if let Some(path) = path.filter(|path| path != current && self.alive()) {

@@ -179,8 +179,6 @@ async fn replace(
     };
     match context.client.spawn(spawn).await {
         Ok(spawned) => Ok(Restarted { record: claimed, spawned, cwd: plan.cwd }),
-        Err(refused) => {
-            Err(Failed { refusal: spawn::refusal(&refused), claimed: Some(claimed) })
-        }
+        Err(refused) => Err(Failed { refusal: spawn::refusal(&refused), claimed: Some(claimed) }),
     }
 }

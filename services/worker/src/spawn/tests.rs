@@ -26,7 +26,12 @@ fn stage() -> Stage {
 }
 
 impl Stage {
-    async fn plan(&self, path: Option<&str>, shell: Option<&str>, mode: Mode) -> Result<Plan, Code> {
+    async fn plan(
+        &self,
+        path: Option<&str>,
+        shell: Option<&str>,
+        mode: Mode,
+    ) -> Result<Plan, Code> {
         let wish = Wish {
             tenant: &"acme".parse().unwrap(),
             project: &"web".parse().unwrap(),
@@ -52,9 +57,8 @@ async fn the_root_is_made_and_the_shell_knows_itself() {
     let stage = stage();
     let plan = stage.plan(None, None, Mode::Normal).await.unwrap();
     assert_eq!((plan.argv, Path::new(&plan.cwd)), (vec!["/bin/sh".to_owned()], &*stage.root()));
-    let variable = |name: &str| {
-        plan.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    };
+    let variable =
+        |name: &str| plan.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     assert_eq!((variable("SHELL"), variable("EDITOR")), (Some("/bin/sh"), Some("vi")));
     assert_eq!(variable("TERM"), Some("xterm-256color"));
 }

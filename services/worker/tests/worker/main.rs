@@ -1,0 +1,20 @@
+//! The worker with a real ptyhost process, real shells, and a real gRPC client on a Unix socket: one
+//! behaviour a module.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod gateway;
+mod stage;
+
+mod acks;
+mod attach;
+mod creation;
+mod driver;
+mod echo;
+mod ending;
+mod flow;
+mod input;
+mod resume;
+mod roles;
+mod shells;
+mod takeover;
+mod upkeep;

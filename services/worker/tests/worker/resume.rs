@@ -1,0 +1,56 @@
+//! Byte-exact resume under a program that prints continuously, with clients that come and go at
+//! random.
+
+use crate::{
+    gateway::Client,
+    stage::{Stage, ann},
+};
+
+/// A splitmix step: the moments of disconnection differ, and a failure can be run again.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 27)
+}
+
+#[tokio::test]
+async fn not_a_byte_is_lost_or_doubled_over_many_reconnects() {
+    let stage = Stage::new().await;
+    let session = stage.create().await;
+    let (mut client, mut random) = (Client::new(&ann(), 1), 7);
+    let mut whole = Vec::new();
+    let program = "stty -echo -onlcr; seq 1 1500000; echo the-end\n";
+    for round in 0_u64.. {
+        let gateway = stage.gateway().await;
+        let viewer = gateway.attach(&session, &client).await;
+        if round == 0 {
+            viewer.input(0, program).await;
+        } else {
+            assert!(viewer.attached.recovered, "round {round}");
+            assert_eq!(viewer.attached.offset, whole.len() as u64);
+        }
+        let lasts = 1 + next(&mut random) % 40_000;
+        let enough = |seen: &crate::gateway::Seen| {
+            let over = seen.tail().contains("\nthe-end\n");
+            (seen.output.len() as u64 >= lasts || over).then_some(over)
+        };
+        let over = viewer.until("output", enough).await;
+        let seen = viewer.seen();
+        assert_eq!(seen.start, whole.len() as u64);
+        whole.extend_from_slice(&seen.output);
+        if over {
+            assert!(round >= 20, "it ended in round {round}");
+            break;
+        }
+        client = client.again(session.epoch.get(), whole.len() as u64);
+        // Half of them leave without a word: the link breaks.
+        if next(&mut random).is_multiple_of(2) {
+            viewer.detach(true).await;
+        }
+    }
+    let text = String::from_utf8(whole).unwrap();
+    let numbers = text.split('\n').skip_while(|line| !line.ends_with('1') || line.contains("seq"));
+    let expected: Vec<String> = (2..=1_500_000).map(|n| n.to_string()).collect();
+    let got: Vec<&str> = numbers.skip(1).take(expected.len()).collect();
+    assert!(got == expected, "the numbers are not all there, once and in order");
+}
