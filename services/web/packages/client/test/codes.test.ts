@@ -3,24 +3,25 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CODES, explain, TermfleetError } from "../src/codes.ts";
 
-/** The rows of the server's table, as its source has them. */
-function serverRows(): { code: number; name: string; retry: string; text: string; advice: string }[] {
-  const file = new URL("../../../../session/src/code.rs", import.meta.url);
-  const row =
-    /^ {4}\w+ (\d{4}) "(\w+)" http \d+ grpc \d+ close \d+ (\w+)\s+"([^"]*)",\s+"([^"]*)";/gm;
-  return [...readFileSync(file, "utf8").matchAll(row)].map(
-    ([, code = "", name = "", retry = "", text = "", advice = ""]) => ({
-      code: Number(code),
-      name,
-      retry: retry.toLowerCase(),
-      text,
-      advice,
-    }),
-  );
+interface Vector {
+  code: number;
+  name: string;
+  retry: string;
+  text: string;
+  advice: string;
 }
 
+const file = new URL("../../../../../proto/vectors/codes.json", import.meta.url);
+const vectors = JSON.parse(readFileSync(file, "utf8")) as Vector[];
+
 test("every code of the server is here, and no other", () => {
-  const rows = serverRows();
+  const rows = vectors.map(({ code, name, retry, text, advice }) => ({
+    code,
+    name,
+    retry,
+    text,
+    advice,
+  }));
   expect(rows.length).toBeGreaterThan(30);
   expect([...CODES.values()]).toEqual(rows);
 });
