@@ -1,9 +1,10 @@
 //! The parts of `dev`, put together: ptyhost, store, worker, and the gateway that reaches the worker
 //! over a Unix socket in the state directory.
 
-use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
+use std::{borrow::Cow, io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use rustix::fs::{Access, access};
 use termfleet_gateway::{
@@ -180,10 +181,10 @@ struct WebTerminal;
 impl Pages for WebTerminal {
     fn asset(&self, path: &str) -> Option<Asset> {
         let asset = termfleet_web::asset(path)?;
-        Some(Asset {
-            bytes: asset.bytes.into_owned().into(),
-            content_type: asset.mime.into(),
-            hashed: asset.immutable,
-        })
+        let bytes = match asset.bytes {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        };
+        Some(Asset { bytes, content_type: asset.mime.into(), hashed: asset.immutable })
     }
 }
