@@ -8,14 +8,13 @@
 //!                    └──── no answer in time ──▶ (gone)
 //! ```
 //!
-//! The state is under one short lock, because sockets hand over input without waiting; `run` keeps
-//! the stream alive, `dispatch` reads what the worker sends.
+//! The state (`state`) is under one short lock, because sockets hand over input without waiting;
+//! `run` keeps the stream alive, `dispatch` reads what the worker sends.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
-    time::Duration,
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -26,28 +25,22 @@ use termfleet_proto::{
 use termfleet_runtime::clock;
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{ChannelId, Epoch, Offset},
+    ids::{ChannelId, Offset},
     limits::Size,
 };
 use termfleet_token::CapabilityKey;
 use tokio::time::Instant;
 
+use self::state::{Pending, Seat, State};
 use super::{
     attach::{Attach, Attachment, Typed},
-    inbox::{Delivery, Ending, Inbox, SEAT_REQUESTS, SeatKey, Token},
+    inbox::{Delivery, Inbox, SEAT_REQUESTS, SeatKey, Token},
     outbox::{Next, Outbox},
-    queue::Position,
 };
 
 mod dispatch;
 pub(super) mod run;
-
-/// How long the first answer to an attachment may take: twice what a recovery may (5 s in all,
-/// link broken after 3 s of silence), beyond which a client had better hear of it.
-const ANSWER_TIME: Duration = Duration::from_secs(5);
-/// How long a seat whose link broke waits for another one: a worker's restart takes a second or
-/// two, and the client learns after this that it should look for itself.
-const AWAY_TIME: Duration = Duration::from_secs(10);
+mod state;
 
 /// A seat's number on its link.
 pub(crate) type SeatId = u64;
@@ -63,47 +56,6 @@ struct Shared {
     key: CapabilityKey,
     // Short and private: held for a look-up and a push, never over a wait.
     state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    /// Which stream this is: an older one that is still being torn down gets nothing more.
-    stream: u64,
-    /// The worker has taken the stream.
-    up: bool,
-    /// Whoever sends for the present stream, while nothing waits for it.
-    sender: Option<Waker>,
-    outbox: Outbox,
-    last_seat: SeatId,
-    last_request: u64,
-    seats: HashMap<SeatId, Seat>,
-    channels: HashMap<u64, SeatId>,
-    requests: HashMap<u64, Pending>,
-}
-
-#[derive(Debug)]
-struct Seat {
-    attach: Attach,
-    inbox: Inbox,
-    key: SeatKey,
-    channel: Option<u64>,
-    /// The worker has answered once.
-    answered: bool,
-    /// Since when there is no channel.
-    away: Instant,
-    /// Requests that wait for an answer.
-    requests: usize,
-}
-
-#[derive(Debug)]
-enum Pending {
-    Attach(SeatId),
-    /// Nobody wants the attachment any more.
-    Abandoned {
-        lost: bool,
-    },
-    Sync(SeatId, Token),
-    Control(SeatId, Token),
 }
 
 impl Link {
@@ -335,97 +287,5 @@ impl Link {
     }
 }
 
-impl State {
-    fn wake(&mut self) {
-        if let Some(sender) = self.sender.take() {
-            sender.wake();
-        }
-    }
-
-    fn channel(&self, seat: SeatId) -> Option<u64> {
-        self.seats.get(&seat)?.channel
-    }
-
-    /// The seat's channel, if it is the one that its socket knows of.
-    fn known_channel(&self, seat: SeatId, known: Option<ChannelId>) -> Option<u64> {
-        self.channel(seat).filter(|channel| known == Some(ChannelId::new(*channel)))
-    }
-
-    fn ask(&mut self, pending: Pending) -> u64 {
-        self.last_request += 1;
-        self.requests.insert(self.last_request, pending);
-        self.last_request
-    }
-
-    /// The frame that asks for a seat, from where its socket stands now.
-    fn attach_frame(&mut self, id: SeatId, key: &CapabilityKey) -> Option<Frame> {
-        let seat = self.seats.get(&id)?;
-        let resume: Option<(Epoch, Offset)> = match seat.inbox.rewind(seat.key)? {
-            Position::Start => seat.attach.resume,
-            Position::NoScreen => None,
-            Position::At(epoch, offset) => Some((epoch, offset)),
-        };
-        let Attach { session, actor, .. } = &seat.attach;
-        let Ok(capability) = key.mint(session, actor, clock::now_unix()) else {
-            tracing::error!("a capability could not be signed");
-            if let Some(seat) = self.seats.remove(&id) {
-                seat.dismiss(Code::InternalError.into());
-            }
-            return None;
-        };
-        let request = self.last_request + 1;
-        let frame = Frame::Attach(seat.attach.to_frame(request, resume, capability));
-        self.ask(Pending::Attach(id));
-        Some(frame)
-    }
-
-    /// An answer to a request of a seat.
-    fn answer(&mut self, seat: SeatId, delivery: Delivery) {
-        if let Some(seat) = self.seats.get_mut(&seat) {
-            seat.requests = seat.requests.saturating_sub(1);
-        }
-        self.deliver(seat, delivery);
-    }
-
-    /// Hands something to a seat's socket. A worker that overfills it loses the attachment.
-    fn deliver(&mut self, id: SeatId, delivery: Delivery) {
-        let Some(seat) = self.seats.get(&id) else { return };
-        if seat.inbox.push(seat.key, delivery).is_ok() {
-            return;
-        }
-        tracing::warn!(session = %seat.attach.session, "the worker sent more than its credit");
-        let Some(seat) = self.seats.remove(&id) else { return };
-        if let Some(channel) = seat.channel {
-            self.channels.remove(&channel);
-            self.outbox.detach(channel, true);
-            self.wake();
-        }
-        seat.dismiss(Code::SlowConsumer.into());
-    }
-
-    fn abandon(&mut self, seat: SeatId, lost: bool) {
-        for pending in self.requests.values_mut() {
-            if matches!(pending, Pending::Attach(waiting) if *waiting == seat) {
-                *pending = Pending::Abandoned { lost };
-            }
-        }
-    }
-}
-
-impl Seat {
-    fn patience(&self) -> Duration {
-        if self.answered { AWAY_TIME } else { ANSWER_TIME }
-    }
-
-    /// Tells the socket that the seat is gone: refused, if it was never taken.
-    fn dismiss(self, refusal: Refusal) {
-        let told = if self.answered {
-            let Refusal { code, text: reason, .. } = refusal;
-            Delivery::Detached(Ending { code: Some(code), reason, exit_code: None, signal: None })
-        } else {
-            Delivery::AttachRefused(refusal)
-        };
-        // An end always has room.
-        let _ = self.inbox.push(self.key, told);
-    }
-}
+#[cfg(test)]
+mod tests;

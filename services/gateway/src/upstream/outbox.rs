@@ -173,3 +173,6 @@ impl Outgoing {
         Some(Frame::Detach(pb::Detach { channel, lost }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! The scripted worker's half of the wire.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt, stream};
+use termfleet_proto::{
+    status::to_status,
+    worker_v1::{
+        self as pb, GatewayFrame, WorkerFrame, gateway_frame, worker_frame::Frame,
+        worker_server::Worker,
+    },
+};
+use termfleet_session::{code::Code, record::Session};
+use termfleet_store::{Directory, Fence};
+use tokio::sync::mpsc;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::Fake;
+use crate::world::record;
+
+#[tonic::async_trait]
+impl Worker for Fake {
+    type LinkStream = Pin<Box<dyn Stream<Item = Result<WorkerFrame, Status>> + Send>>;
+
+    async fn link(
+        &self,
+        request: Request<Streaming<GatewayFrame>>,
+    ) -> Result<Response<Self::LinkStream>, Status> {
+        let mut incoming = request.into_inner();
+        let (out, frames) = mpsc::unbounded_channel();
+        let id = {
+            let mut state = self.lock();
+            if state.deaf {
+                return Err(Status::unavailable("deaf"));
+            }
+            state.last_link += 1;
+            let id = state.last_link;
+            state.links.insert(id, out);
+            id
+        };
+        let fake = self.clone();
+        tokio::spawn(async move {
+            while let Some(Ok(frame)) = incoming.next().await {
+                let mut state = fake.lock();
+                if !state.links.contains_key(&id) {
+                    break;
+                }
+                let beat = pb::Beat { at_ms: 0 };
+                if let Some(gateway_frame::Frame::Beat(_)) = frame.frame {
+                    state.send(id, Frame::Beat(beat));
+                } else if let Some(frame) = frame.frame {
+                    state.handle(id, frame);
+                }
+            }
+            fake.lock().links.remove(&id);
+        });
+        let frames =
+            stream::unfold(
+                frames,
+                |mut frames| async move { Some((frames.recv().await?, frames)) },
+            );
+        Ok(Response::new(Box::pin(frames)))
+    }
+
+    async fn create(
+        &self,
+        request: Request<pb::CreateRequest>,
+    ) -> Result<Response<pb::CreateResponse>, Status> {
+        let request = request.into_inner();
+        let actor = request.actor.unwrap();
+        let session = Session {
+            id: request.session.parse().unwrap(),
+            alias: request.alias.map(|alias| alias.parse().unwrap()),
+            size: request.size.unwrap().try_into().unwrap(),
+            ..record(&actor.tenant, &actor.user, &request.project)
+        };
+        let store = self.lock().store.clone().unwrap();
+        let session = store.commit(session).await.unwrap();
+        Ok(Response::new(pb::CreateResponse { record: Some((&session).into()) }))
+    }
+
+    async fn close(
+        &self,
+        request: Request<pb::CloseRequest>,
+    ) -> Result<Response<pb::CloseResponse>, Status> {
+        let id = request.into_inner().session;
+        let store = self.lock().store.clone().unwrap();
+        let session = store.get(&id.parse().unwrap()).await.unwrap().unwrap();
+        self.lock().detach_all(&id, Code::SessionEnded, "closed");
+        let fence = Fence { owner: session.owner.unwrap(), epoch: session.epoch };
+        let session = store.close(&session.id, &fence, None).await.unwrap();
+        Ok(Response::new(pb::CloseResponse { record: Some((&session).into()) }))
+    }
+
+    async fn suspend(
+        &self,
+        _: Request<pb::SuspendRequest>,
+    ) -> Result<Response<pb::SuspendResponse>, Status> {
+        Err(to_status(&Code::ServiceUnavailable.into()))
+    }
+
+    async fn resume(
+        &self,
+        _: Request<pb::ResumeRequest>,
+    ) -> Result<Response<pb::ResumeResponse>, Status> {
+        Err(to_status(&Code::ServiceUnavailable.into()))
+    }
+
+    async fn describe(
+        &self,
+        request: Request<pb::DescribeRequest>,
+    ) -> Result<Response<pb::DescribeResponse>, Status> {
+        let id = request.into_inner().session;
+        let store = self.lock().store.clone().unwrap();
+        let session = store.get(&id.parse().unwrap()).await.unwrap().unwrap();
+        let record = Some((&session).into());
+        Ok(Response::new(pb::DescribeResponse { record, ..Default::default() }))
+    }
+}
