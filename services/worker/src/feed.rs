@@ -20,6 +20,7 @@ use termfleet_session::{
     credit::PACE_STOP_BYTES,
     ids::{Epoch, Offset},
     limits::Size,
+    state::Status,
 };
 use tokio::sync::Notify;
 
@@ -42,7 +43,7 @@ pub(crate) struct Feed {
     sizes: Mutex<Journal>,
     /// The newest entry's number, so that viewers need not lock to learn that nothing is new.
     newest_size: AtomicU64,
-    ended: OnceLock<Ended>,
+    ended: OnceLock<(Ended, Status)>,
     limit: AtomicU64,
     pace: Arc<Notify>,
 }
@@ -133,16 +134,21 @@ impl Feed {
         if newer { lock(&self.sizes).after(number) } else { None }
     }
 
-    /// The shell has ended.
-    pub(crate) fn end(&self, ended: Ended) {
+    /// The shell has ended, and what the session's status was until then.
+    pub(crate) fn end(&self, ended: Ended, status: Status) {
         // It ends once; a second word of it would say the same.
-        let _ = self.ended.set(ended);
+        let _ = self.ended.set((ended, status));
         self.moved();
     }
 
     /// How and where it ended, if it has.
     pub(crate) fn ended(&self) -> Option<Ended> {
-        self.ended.get().copied()
+        self.ended.get().map(|(ended, _)| *ended)
+    }
+
+    /// The session's status until it ended.
+    pub(crate) fn status_before(&self) -> Option<Status> {
+        self.ended.get().map(|(_, status)| *status)
     }
 }
 

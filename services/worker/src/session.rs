@@ -124,7 +124,7 @@ pub(crate) struct Described {
 /// How something that took time came out.
 pub(crate) enum Outcome {
     /// The store has the record as it was written in that epoch, or refuses it.
-    Recorded(Epoch, Result<record::Session, StoreError>),
+    Recorded(Epoch, Box<Result<record::Session, StoreError>>),
     /// What `/proc` tells; whoever asked for it gets it.
     Stated(Option<Stat>, Option<oneshot::Sender<Described>>),
     /// The processes were signalled.
@@ -158,6 +158,8 @@ pub(crate) struct Session {
     feed: Arc<Feed>,
     ledger: Ledger,
     seat: Seat,
+    /// The seat as everybody was told of it.
+    told_seat: Seat,
     drive: Drive,
     attachments: BTreeMap<u64, Attachment>,
     last_number: u64,
@@ -195,6 +197,7 @@ impl Session {
             feed,
             ledger: Ledger::new(record),
             seat: Seat::default(),
+            told_seat: Seat::default(),
             drive: Drive::new(adopted),
             attachments: BTreeMap::new(),
             last_number: 0,
@@ -289,7 +292,7 @@ impl Session {
 
     async fn outcome(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Recorded(epoch, result) => self.recorded(epoch, result),
+            Outcome::Recorded(epoch, result) => self.recorded(epoch, *result),
             Outcome::Stated(stat, reply) => self.stated(stat, reply),
             Outcome::Moved(step, result, reply) => self.moved(step, result, reply),
             Outcome::Restarted(result) => self.restarted(*result).await,

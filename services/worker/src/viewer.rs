@@ -23,6 +23,7 @@ use termfleet_session::{
     credit::AckBeyondSent,
     ids::{ChannelId, Offset},
     limits::{MAX_FRAME_BYTES, Size, WINDOW_BYTES},
+    state::Status,
 };
 use tokio::time::Instant;
 
@@ -77,6 +78,8 @@ struct State {
     /// The newest size that the client was told of.
     sized: u64,
     told_exit: bool,
+    /// The client attached to a session that had ended already.
+    came_late: bool,
     over: bool,
 }
 
@@ -127,6 +130,7 @@ impl Viewer {
             snapshot: start.reason().map(|reason| (Some(start.offset()), reason)),
             sized,
             told_exit: false,
+            came_late: feed.ended().is_some(),
             over: false,
         };
         Self {
@@ -305,6 +309,13 @@ impl Viewer {
         });
         let Some(ended) = due else { return Turn::Nothing };
         state.told_exit = true;
+        if let Some(previous) = self.feed.status_before().filter(|_| !state.came_late) {
+            state.words.add(Told::Status(pb::StatusChanged {
+                status: Status::Closed.name().to_owned(),
+                previous: previous.name().to_owned(),
+                reason: "exited".to_owned(),
+            }));
+        }
         let exited = pb::Exited {
             code: ended.exit.code,
             signal: ended.exit.signal,

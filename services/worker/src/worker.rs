@@ -225,7 +225,7 @@ async fn adopt(context: &Arc<Context>, held: HeldSession) {
     let Prepared { handle, feed, commands } =
         create::prepare(&record, Spawned { pid, ring }, sizes, limit);
     if let Some(ended) = ended {
-        feed.end(ended);
+        feed.end(ended, Status::Closed);
     }
     match context.directory.assert(record.clone()).await {
         Ok(stored) => record = stored,

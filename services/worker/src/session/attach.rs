@@ -252,6 +252,7 @@ impl Session {
     pub(super) async fn detach(&mut self, number: u64, lost: bool, answer: bool) {
         let Some(attachment) = self.attachments.get(&number) else { return };
         let (who, lane) = (attachment.who.clone(), attachment.lane.clone());
+        let may_type = attachment.may_type;
         let acked = attachment.viewer.progress().1;
         let reason = if lost { "the socket was lost" } else { "detached" };
         let viewer = attachment.viewer.clone();
@@ -267,7 +268,7 @@ impl Session {
         } else if !lost {
             self.seat.leave(&who);
         }
-        if self.alive() {
+        if may_type && self.alive() {
             // Gone or refused: then there is no lane to be replaced either.
             let _ = self.lane(&lane, false).await;
         }

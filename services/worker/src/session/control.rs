@@ -137,12 +137,6 @@ impl Session {
 
     /// Notes a status and tells everybody.
     fn set_status(&mut self, to: Status, reason: &str) {
-        self.tell_status(to, reason);
-        self.note_now(Change { status: Some(to), ..Change::default() });
-    }
-
-    /// Tells every viewer of a status that is about to be noted.
-    pub(super) fn tell_status(&mut self, to: Status, reason: &str) {
         let changed = pb::StatusChanged {
             status: to.name().to_owned(),
             previous: self.status().name().to_owned(),
@@ -151,6 +145,7 @@ impl Session {
         for attachment in self.attachments.values() {
             attachment.viewer.tell(Told::Status(changed.clone()));
         }
+        self.note_now(Change { status: Some(to), ..Change::default() });
     }
 
     /// Ends every process of the session; that the shell has ended is the ptyhost's news.

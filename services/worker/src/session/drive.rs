@@ -105,6 +105,10 @@ impl Session {
 
     /// True if it has changed for anybody.
     fn tell_seat(&mut self) -> bool {
+        if self.seat == self.told_seat {
+            return false;
+        }
+        self.told_seat = self.seat.clone();
         let taken = self.seat.driver().is_some();
         let mut changed = false;
         for attachment in self.attachments.values_mut() {

@@ -18,7 +18,6 @@ use termfleet_session::{
     limits::LINGER_MS,
     record::Exit,
     seat::Seat,
-    state::Status,
 };
 use termfleet_store::Change;
 use tokio::time::Instant;
@@ -89,15 +88,15 @@ impl Session {
 
     /// The shell has ended: viewers get what is left of its output, then how it ended.
     pub(super) fn end(&mut self, ended: Ended) {
-        self.seat = Seat::Free;
+        // Nobody types any more, and needs no word about who may.
+        (self.seat, self.told_seat) = (Seat::Free, Seat::Free);
         self.counted = None;
-        self.tell_status(Status::Closed, "exited");
+        self.feed.end(ended, self.status());
         self.note_now(Change {
             counters: Some(self.counters()),
             last_activity_at: Some(self.handle.active_at()),
             ..Change::closed(Some(ended.exit))
         });
-        self.feed.end(ended);
     }
 
     /// Ends it because somebody asked for it.

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Described, Outcome, Reply, Session, control::answer, exit::Phase};
+use super::{Described, Outcome, Reply, Session, control::answer};
 use crate::worker::Context;
 
 /// How long a change that nobody waits for (a size while a window is dragged) is gathered.
@@ -78,13 +78,8 @@ impl Ledger {
     }
 
     /// The client's half is the store's; so are the times of writes.
-    fn take_over(&mut self, stored: record::Session) -> bool {
+    fn take_over(&mut self, stored: record::Session) {
         let ours = &mut self.session;
-        let same = ours.tab_name == stored.tab_name
-            && ours.layout == stored.layout
-            && ours.theme == stored.theme
-            && ours.labels == stored.labels
-            && ours.alias == stored.alias;
         ours.tab_name = stored.tab_name;
         ours.layout = stored.layout;
         ours.theme = stored.theme;
@@ -92,7 +87,6 @@ impl Ledger {
         ours.alias = stored.alias;
         ours.updated_at = stored.updated_at;
         ours.suspended_at = stored.suspended_at;
-        !same
     }
 }
 
@@ -150,8 +144,13 @@ impl Session {
     fn write(&mut self, change: Option<Change>) {
         self.ledger.writing = true;
         let (context, fence, session) = (self.context.clone(), self.fence(), self.record());
+        let shell = self.feed.epoch;
         self.later("record", async move {
-            Outcome::Recorded(fence.epoch, write(&context, &fence, &session, change).await)
+            let result = write(&context, &fence, &session, change).await;
+            if let Ok(stored) = &result {
+                keep(&context, shell, stored).await;
+            }
+            Outcome::Recorded(fence.epoch, Box::new(result))
         });
     }
 
@@ -164,7 +163,6 @@ impl Session {
             Err(StoreError::Superseded { .. }) if self.restarting() => {}
             Ok(stored) => {
                 self.ledger.take_over(stored);
-                self.keep();
             }
             // It was closed elsewhere, which is what was to be written.
             Err(StoreError::Ended) if self.status().is_alive() => return self.superseded(),
@@ -180,21 +178,6 @@ impl Session {
         self.flush(Instant::now());
         self.answer_waiters();
         self.finish_if_recorded();
-    }
-
-    /// Gives the ptyhost a copy for the next worker process.
-    fn keep(&self) {
-        let (context, epoch) = (self.context.clone(), self.feed.epoch);
-        let (id, record) = (self.handle.facts().id.clone(), encode(self.ledger.session()));
-        if matches!(self.phase, Phase::Closed) {
-            return;
-        }
-        self.context.tasks.spawn("keep-record", async move {
-            // The shell it belongs to may be gone by now, and its record with it.
-            if let Err(error) = context.client.record(&id, epoch, record).await {
-                tracing::debug!(%error, session = %id, "record not kept");
-            }
-        });
     }
 
     fn answer_waiters(&mut self) {
@@ -258,6 +241,14 @@ async fn write(
             }
             result => return result,
         }
+    }
+}
+
+/// Gives the ptyhost a copy for the next worker process.
+async fn keep(context: &Context, shell: Epoch, stored: &record::Session) {
+    // The shell it belongs to may be gone by now, and its record with it.
+    if let Err(error) = context.client.record(&stored.id, shell, encode(stored)).await {
+        tracing::debug!(%error, session = %stored.id, "record not kept");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     gateway::Client,
+    heard::Seen,
     stage::{Stage, actor, ann},
 };
 use termfleet_proto::worker_v1 as pb;
@@ -34,11 +35,10 @@ async fn two_viewers_on_two_links_see_every_byte() {
     let second = two.attach(&session, &Client::new(&admin, 1)).await;
     assert!(first.attached.driver && !second.attached.driver);
     first.input(0, "seq 1 30000; echo the-end-$((1+1))\n").await;
-    let finished =
-        |seen: &crate::gateway::Seen| seen.tail().contains("the-end-2").then(|| seen.clone());
+    let finished = |seen: &Seen| seen.tail().contains("the-end-2").then(|| seen.clone());
     let (a, b) = (first.until("the end", finished).await, second.until("the end", finished).await);
     let common = a.end().min(b.end());
-    let whole = |seen: &crate::gateway::Seen| {
+    let whole = |seen: &Seen| {
         assert_eq!((seen.start, seen.snapshots.len()), (0, 1));
         seen.output[..common as usize].to_vec()
     };

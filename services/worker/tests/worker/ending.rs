@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     gateway::Client,
+    heard::Seen,
     stage::{Stage, ann, eventually},
 };
 use termfleet_proto::worker_v1 as pb;
@@ -18,7 +19,7 @@ async fn an_exit_code_follows_the_last_byte_and_the_output_stays_readable() {
     let client = Client::new(&ann(), 1);
     let viewer = gateway.attach(&session, &client).await;
     viewer.input(0, "echo last-$((1+1)); exit 3\n").await;
-    let exited = viewer.until("the exit", crate::gateway::Seen::exited).await;
+    let exited = viewer.until("the exit", Seen::exited).await;
     assert_eq!((exited.code, exited.signal), (Some(3), None));
     assert!(viewer.seen().text().contains("last-2"));
     let closed = stage.record(&session.id, |record| record.status == Status::Closed).await;
@@ -28,7 +29,7 @@ async fn an_exit_code_follows_the_last_byte_and_the_output_stays_readable() {
     // Attachable, and read-only.
     let late = gateway.attach(&session, &client.again(session.epoch.get(), 0)).await;
     assert_eq!((late.attached.driver, late.attached.status.as_str()), (false, "closed"));
-    late.until("the exit again", crate::gateway::Seen::exited).await;
+    late.until("the exit again", Seen::exited).await;
     assert!(late.seen().text().contains("last-2"));
     late.input(27, "echo no\n").await;
     assert_eq!(late.refusal().await.code, Code::SessionEnded);
@@ -36,19 +37,16 @@ async fn an_exit_code_follows_the_last_byte_and_the_output_stays_readable() {
 }
 
 #[tokio::test]
-async fn a_status_change_tells_of_the_exit() {
+async fn the_new_status_follows_the_exit() {
     let stage = Stage::new().await;
     let (session, gateway) = (stage.create().await, stage.gateway().await);
     let viewer = gateway.attach(&session, &Client::new(&ann(), 1)).await;
     viewer.types("exit\n").await;
-    let status = viewer
-        .until("the status", |seen| {
-            seen.events.iter().find_map(|event| match event {
-                pb::event::Kind::Status(status) => Some(status.clone()),
-                _ => None,
-            })
-        })
-        .await;
+    let events =
+        viewer.until("both", |seen| Some(seen.events.clone()).filter(|e| e.len() >= 2)).await;
+    let [pb::event::Kind::Exited(_), pb::event::Kind::Status(status)] = &events[..] else {
+        panic!("{events:?}");
+    };
     assert_eq!((status.status.as_str(), status.previous.as_str()), ("closed", "active"));
 }
 
@@ -85,7 +83,7 @@ async fn kill_ends_the_shell_and_leaves_its_output() {
     viewer.types("echo here-$((1+1))\n").await;
     viewer.shows("here-2").await;
     viewer.control(pb::Action::Kill).await.unwrap();
-    let exited = viewer.until("the exit", crate::gateway::Seen::exited).await;
+    let exited = viewer.until("the exit", Seen::exited).await;
     assert!(exited.code.is_some() != exited.signal.is_some(), "{exited:?}");
     gateway.attach(&session, &Client::new(&ann(), 2)).await.shows("here-2").await;
 }
@@ -121,7 +119,9 @@ async fn restart_is_a_new_shell_in_a_new_epoch_on_a_new_channel() {
 #[tokio::test]
 async fn suspended_processes_stand_still_and_go_on() {
     let stage = Stage::new().await;
-    let (session, gateway) = (stage.create().await, stage.gateway().await);
+    // A shell with job control that watches its children closely.
+    let bash = |request: &mut pb::CreateRequest| request.shell = Some("/bin/bash".into());
+    let (session, gateway) = (stage.create_with(bash).await.unwrap(), stage.gateway().await);
     let viewer = gateway.attach(&session, &Client::new(&ann(), 1)).await;
     viewer.input(0, "while :; do echo tick; sleep 0.02; done\n").await;
     viewer.shows("tick\r\ntick").await;

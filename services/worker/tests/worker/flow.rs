@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    gateway::{Client, Seen},
+    gateway::Client,
+    heard::Seen,
     stage::{Stage, ann},
 };
 use termfleet_proto::worker_v1 as pb;

@@ -1,8 +1,6 @@
-//! A gateway as the worker sees one: a link, and clients on its channels. It checks what every
-//! client may rely on: output has no gap and nothing comes twice.
+//! A gateway as the worker sees one: a link, and clients on its channels.
 
 use std::{
-    collections::HashMap,
     path::Path,
     sync::{Arc, Mutex},
 };
@@ -33,7 +31,10 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::stage::DEADLINE;
+use crate::{
+    heard::{Heard, Seen, listen},
+    stage::DEADLINE,
+};
 
 pub(crate) struct Gateway {
     pub(crate) client: WorkerClient<Channel>,
@@ -42,72 +43,6 @@ pub(crate) struct Gateway {
     news: watch::Receiver<u64>,
     key: CapabilityKey,
     requests: Mutex<u64>,
-}
-
-/// Everything that the worker said on this link.
-#[derive(Default)]
-struct Heard {
-    channels: HashMap<u64, Seen>,
-    attached: HashMap<u64, pb::Attached>,
-    refused: HashMap<u64, Refusal>,
-    done: HashMap<u64, pb::Done>,
-    beats: u64,
-    over: bool,
-}
-
-/// What one client has seen.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
-    /// Output since the last snapshot, or since it attached.
-    pub(crate) output: Vec<u8>,
-    /// The offset of its first byte.
-    pub(crate) start: u64,
-    pub(crate) snapshots: Vec<pb::Snapshot>,
-    pub(crate) acks: Vec<pb::InputAck>,
-    pub(crate) refusals: Vec<Refusal>,
-    pub(crate) events: Vec<pb::event::Kind>,
-    pub(crate) detached: Option<pb::Detached>,
-    pub(crate) replaced_by: Option<pb::Attached>,
-    pub(crate) longest_frame: usize,
-    /// It parses nothing.
-    pub(crate) stopped: bool,
-}
-
-impl Seen {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.output).into_owned()
-    }
-
-    /// The newest output: looking through all of it again and again would take long.
-    pub(crate) fn tail(&self) -> String {
-        String::from_utf8_lossy(&self.output[self.output.len().saturating_sub(300)..]).into_owned()
-    }
-
-    pub(crate) fn end(&self) -> u64 {
-        self.start + self.output.len() as u64
-    }
-
-    pub(crate) fn exited(&self) -> Option<pb::Exited> {
-        self.events.iter().find_map(|event| match event {
-            pb::event::Kind::Exited(exited) => Some(*exited),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn drives(&self) -> Option<bool> {
-        self.events.iter().rev().find_map(|event| match event {
-            pb::event::Kind::Driver(driver) => Some(driver.driver),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn sizes(&self) -> Vec<(u32, u32)> {
-        let sizes = self.events.iter().filter_map(|event| match event {
-            pb::event::Kind::Resized(resized) => resized.size.map(|size| (size.cols, size.rows)),
-            _ => None,
-        });
-        sizes.collect()
-    }
 }
 
 /// Whom to attach, and with what.
@@ -420,94 +355,6 @@ impl Viewer<'_> {
             seen.end()
         };
         self.ack(end).await;
-    }
-}
-
-async fn listen(
-    mut down: Streaming<pb::WorkerFrame>,
-    heard: Arc<Mutex<Heard>>,
-    tell: watch::Sender<u64>,
-    up: mpsc::WeakSender<pb::GatewayFrame>,
-) {
-    while let Ok(Some(frame)) = down.message().await {
-        let ack = heard.lock().unwrap().take(frame.frame.unwrap());
-        tell.send_modify(|count| *count += 1);
-        if let (Some((channel, offset)), Some(up)) = (ack, up.upgrade()) {
-            let frame = Some(Up::Ack(pb::Ack { channel, offset }));
-            let _ = up.send(pb::GatewayFrame { frame }).await;
-        }
-    }
-    heard.lock().unwrap().over = true;
-    tell.send_modify(|count| *count += 1);
-}
-
-impl Heard {
-    /// Notes a frame; answers what is to be acknowledged.
-    fn take(&mut self, frame: Down) -> Option<(u64, u64)> {
-        match frame {
-            Down::Attached(attached) => self.attached(attached),
-            Down::Refused(refused) => self.refused(refused),
-            Down::Output(output) => return self.output(&output),
-            Down::Snapshot(snapshot) => {
-                let seen = self.channel(snapshot.channel);
-                (seen.start, seen.output) = (snapshot.offset, Vec::new());
-                seen.snapshots.push(snapshot);
-            }
-            Down::InputAck(ack) => self.channel(ack.channel).acks.push(ack),
-            Down::Event(event) => {
-                let seen = self.channel(event.channel);
-                if let Some(pb::event::Kind::Exited(exited)) = &event.kind {
-                    assert_eq!(exited.offset, seen.end(), "exited comes after the last byte");
-                }
-                seen.events.push(event.kind.unwrap());
-            }
-            Down::Detached(detached) => {
-                let seen = self.channel(detached.channel);
-                seen.detached = Some(detached);
-            }
-            Down::Beat(_) => self.beats += 1,
-            Down::Done(done) => {
-                self.done.insert(done.request, done);
-            }
-        }
-        None
-    }
-
-    fn channel(&mut self, channel: u64) -> &mut Seen {
-        let seen = self.channels.entry(channel).or_default();
-        assert!(seen.detached.is_none(), "something came on a channel that had ended");
-        seen
-    }
-
-    fn attached(&mut self, attached: pb::Attached) {
-        let seen = self.channel(attached.channel);
-        if attached.recovered {
-            (seen.start, seen.output) = (attached.offset, Vec::new());
-        }
-        if let Some(replaced) = attached.replaces {
-            self.channel(replaced).replaced_by = Some(attached.clone());
-        }
-        if let Some(request) = attached.request {
-            self.attached.insert(request, attached);
-        }
-    }
-
-    fn refused(&mut self, refused: pb::Refused) {
-        let refusal = Refusal::from(refused.refusal.unwrap());
-        match refused.request {
-            Some(request) => {
-                self.refused.insert(request, refusal);
-            }
-            None => self.channel(refused.channel.unwrap()).refusals.push(refusal),
-        }
-    }
-
-    fn output(&mut self, output: &pb::Output) -> Option<(u64, u64)> {
-        let seen = self.channel(output.channel);
-        assert_eq!(output.offset, seen.end(), "a gap, or something twice");
-        seen.output.extend_from_slice(&output.data);
-        seen.longest_frame = seen.longest_frame.max(output.data.len());
-        (!seen.stopped).then(|| (output.channel, seen.end()))
     }
 }
 

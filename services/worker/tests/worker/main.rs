@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod gateway;
+mod heard;
 mod stage;
 
 mod acks;

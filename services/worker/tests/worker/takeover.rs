@@ -2,6 +2,7 @@
 
 use crate::{
     gateway::Client,
+    heard::Seen,
     stage::{Stage, ann, eventually},
 };
 use termfleet_session::{code::Code, record::Patch, state::Status};
@@ -57,9 +58,7 @@ async fn a_flood_goes_on_byte_exact_over_a_worker_that_dies() {
     let again = client.again(session.epoch.get(), whole.len() as u64);
     let viewer = gateway.attach(&session, &again).await;
     assert!(viewer.attached.recovered, "what the driver had not parsed was kept for it");
-    let ended = |seen: &crate::gateway::Seen| {
-        seen.tail().contains("\nthe-end\n").then(|| seen.output.clone())
-    };
+    let ended = |seen: &Seen| seen.tail().contains("\nthe-end\n").then(|| seen.output.clone());
     whole.extend(viewer.until("the end", ended).await);
     let text = String::from_utf8(whole).unwrap();
     let expected: String = (2..=300_000).map(|n| format!("{n}\n")).collect();
@@ -74,7 +73,7 @@ async fn an_ended_session_lingers_over_a_restart() {
         let gateway = stage.gateway().await;
         let viewer = gateway.attach(&session, &Client::new(&ann(), 1)).await;
         viewer.types("echo bye-$((1+1)); exit 4\n").await;
-        viewer.until("the exit", crate::gateway::Seen::exited).await;
+        viewer.until("the exit", Seen::exited).await;
         stage.record(&session.id, |record| record.status == Status::Closed).await;
     }
     stage.kill_worker();
@@ -84,7 +83,7 @@ async fn an_ended_session_lingers_over_a_restart() {
     assert_eq!((record.status, record.exit.unwrap().code), (Status::Closed, Some(4)));
     let gateway = stage.gateway().await;
     let viewer = gateway.attach(&session, &Client::new(&ann(), 1)).await;
-    viewer.until("the exit", crate::gateway::Seen::exited).await;
+    viewer.until("the exit", Seen::exited).await;
     assert!(viewer.seen().text().contains("bye-2"));
 }
 
@@ -117,8 +116,6 @@ async fn a_renamed_tab_keeps_its_name_when_the_store_is_lost() {
         (known.tab_name == "build").then_some(())
     })
     .await;
-    // The ptyhost was told before it was asked this.
-    gateway.describe(&session, &ann()).await.unwrap();
     stage.kill_worker();
     stage.lose_store();
     stage.start_worker().await;
