@@ -61,7 +61,7 @@ rust-test: web
 
 browser-test: web
 	$(CARGO) build --quiet --package termfleet
-	node --test --test-concurrency=1 tests/browser/
+	node --test --test-concurrency=1 tests/browser/*.test.mjs
 
 clean: ## Remove everything that was built
 	$(CARGO) clean

@@ -7,8 +7,8 @@ const TEXT = "first line\n  second: $HOME `date` \"quoted\" 'single'\n\ttab, Ã¤Ã
 
 scenario("a multi-line paste is bracketed for a program that asks for it, byte by byte", async (stage) => {
   const terminal = await open(stage);
-  await terminal.run(String.raw`printf '\e[?2004h'; cat > pasted.txt`);
-  await until("cat to wait", () => stage.dev.file("pasted.txt") !== undefined);
+  await terminal.run(String.raw`printf '\e[?2004h'; echo wait-$((1 + 1)); cat > pasted.txt`);
+  await terminal.shows(/^wait-2$/m);
   await paste(terminal, TEXT);
   await terminal.press("Enter", "Control+d");
   await terminal.prompt();
@@ -17,8 +17,8 @@ scenario("a multi-line paste is bracketed for a program that asks for it, byte b
 
 scenario("a program that asks for no brackets gets the text alone", async (stage) => {
   const terminal = await open(stage);
-  await terminal.run("cat > pasted.txt");
-  await until("cat to wait", () => stage.dev.file("pasted.txt") !== undefined);
+  await terminal.run("echo wait-$((1 + 1)); cat > pasted.txt");
+  await terminal.shows(/^wait-2$/m);
   await paste(terminal, TEXT);
   await terminal.press("Enter", "Control+d");
   await terminal.prompt();
@@ -40,8 +40,8 @@ scenario("a paste of 200 KB arrives whole", async (stage) => {
   const lines = Array.from({ length: 4_000 }, (_, at) => `line ${at} ${"x".repeat(40)}`);
   const text = lines.join("\n");
   assert.ok(text.length > 200_000);
-  await terminal.run("cat > pasted.txt");
-  await until("cat to wait", () => stage.dev.file("pasted.txt") !== undefined);
+  await terminal.run("echo wait-$((1 + 1)); cat > pasted.txt");
+  await terminal.shows(/^wait-2$/m);
   await paste(terminal, text);
   await terminal.press("Enter", "Control+d");
   await terminal.prompt();

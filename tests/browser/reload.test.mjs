@@ -36,12 +36,9 @@ scenario("what scrolled by before a reload is there, and its questions are not a
   const terminal = await stage.visitor();
   await terminal.open(stage.dev.url);
   await terminal.prompt();
-  await terminal.run("seq 1 200");
-  await terminal.prompt();
+  await terminal.command("seq 1 200");
   // Asks where the cursor is, and what the terminal is; the answers are typed by the terminal.
-  await terminal.run(String.raw`read -rsd R -p $'\e[6n' a; read -rsd c -p $'\e[c' b; echo asked-$((1 + 1))`);
-  await terminal.shows(/^asked-2$/m);
-  await terminal.prompt();
+  await terminal.command(String.raw`read -rsd R -p $'\e[6n' a; read -rsd c -p $'\e[c' b; echo asked-$((1 + 1))`);
 
   await terminal.reload();
   await terminal.shows(/^asked-2$/m);

@@ -3,6 +3,7 @@
  * written to docs/images; else it is only looked at.
  */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,25 +15,22 @@ const PICTURE = fileURLToPath(new URL("../../docs/images/terminal.png", import.m
 const FEWEST_COLOURS = 100;
 
 const SOURCE = `//! The smallest of servers.
-use std::net::TcpListener;
+use std::{io::Write, net::TcpListener};
 
 fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:7878")?;
     for stream in listener.incoming() {
-        println!("hello, {}", stream?.peer_addr()?);
+        writeln!(stream?, "hello")?;
     }
     Ok(())
 }
 `;
+/** Always the same, so that the commits' names are. */
+const COMMITTED = { GIT_AUTHOR_DATE: "2026-01-05T09:00:00Z", GIT_COMMITTER_DATE: "2026-01-05T09:00:00Z" };
 
 scenario("the page makes a picture worth showing", async (stage) => {
   const { work } = stage.dev;
-  fs.mkdirSync(path.join(work, "src"));
-  fs.mkdirSync(path.join(work, "docs"));
-  fs.writeFileSync(path.join(work, "src", "main.rs"), SOURCE);
-  fs.writeFileSync(path.join(work, "README.md"), "# demo\n");
-  fs.writeFileSync(path.join(work, "build.sh"), "#!/bin/sh\ncargo build\n", { mode: 0o755 });
-
+  project(work);
   const terminal = await stage.visitor();
   await terminal.open(stage.dev.url);
   await terminal.prompt();
@@ -42,15 +40,15 @@ scenario("the page makes a picture worth showing", async (stage) => {
   await terminal.press("Control+Shift+ArrowLeft");
   await terminal.prompt();
   await name(terminal, "server");
-  for (const command of [
+  for (const text of [
     "ls",
-    "grep -n --color=always listener src/main.rs",
+    "git log --oneline --graph --decorate",
+    "git diff",
+    "grep -n listener src/main.rs",
+    'echo "$SHELL on $TERM, $(stty size | tr " " x), ✓ äöü ├──┤ λ"',
     String.raw`for i in {0..15}; do printf '\e[48;5;%sm    \e[0m' $i; done; echo`,
-    String.raw`printf '\e[1mbold\e[0m \e[3mitalic\e[0m \e[4munderlined\e[0m \e[7mreversed\e[0m  ✓ ├──┤ äöü 日本語\n'`,
-    'echo "$TERM, $(stty size | tr " " "x"), shell $SHELL"',
   ]) {
-    await terminal.run(command);
-    await terminal.prompt();
+    await terminal.command(text);
   }
   await terminal.type("vim src/main.rs");
   await terminal.shows(/vim src\/main\.rs$/m);
@@ -63,6 +61,29 @@ scenario("the page makes a picture worth showing", async (stage) => {
     fs.writeFileSync(PICTURE, image);
   }
 });
+
+/** A small project with a history and a change that is not committed. */
+function project(folder) {
+  const file = (name, text, mode = 0o644) => fs.writeFileSync(path.join(folder, name), text, { mode });
+  const git = (...words) => {
+    const who = ["-c", "user.name=demo", "-c", "user.email=demo@example.com"];
+    const env = { ...process.env, ...COMMITTED, GIT_CONFIG_GLOBAL: "/dev/null" };
+    execFileSync("git", [...who, ...words], { cwd: folder, env });
+  };
+  fs.mkdirSync(path.join(folder, "src"));
+  fs.mkdirSync(path.join(folder, "docs"));
+  git("init", "-q", "-b", "main");
+  git("config", "core.pager", "cat");
+  file("README.md", "# demo\n");
+  file("docs/usage.md", "Run it, connect to it.\n");
+  git("add", "README.md", "docs");
+  git("commit", "-q", "-m", "docs: what it is");
+  file("build.sh", "#!/bin/sh\nrustc src/main.rs\n", 0o755);
+  file("src/main.rs", SOURCE.replace("hello", "hi"));
+  git("add", ".");
+  git("commit", "-q", "-m", "feat: greets whoever connects");
+  file("src/main.rs", SOURCE);
+}
 
 async function name(terminal, text) {
   await terminal.press("Control+Shift+E");

@@ -10,6 +10,7 @@ import { DEADLINE_MS } from "./wait.mjs";
 const require = createRequire(new URL("../../../services/web/package.json", import.meta.url));
 /** Packages of the web terminal, for tests that need one. */
 export const resolve = require.resolve;
+export const typescript = () => require("typescript");
 const { chromium } = require("playwright-core");
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];

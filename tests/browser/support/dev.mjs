@@ -19,7 +19,7 @@ PS1='\\[\\e[1;32m\\]\\W\\[\\e[0m\\]$ '
 unset PROMPT_COMMAND
 HISTCONTROL=
 HISTFILE=
-alias ls='ls --color=auto'
+alias ls='ls --color=auto' grep='grep --color=auto'
 `;
 /** The directory that shells start in, and so what the prompt begins with. */
 const WORK = "demo";

@@ -83,6 +83,14 @@ export class Terminal {
     });
   }
 
+  /** Types a command line and waits until the shell asks for the next one. */
+  async command(text) {
+    const asked = async () => (await this.buffer()).split("\n").filter((line) => line.startsWith(PROMPT)).length;
+    const before = await asked();
+    await this.run(text);
+    await until(`the end of ${text}`, async () => (await asked()) > before, { seen: () => this.screen() });
+  }
+
   /** Runs a command and returns what it printed: the screen must have room for it. */
   async output(command) {
     await this.press("Control+l");
