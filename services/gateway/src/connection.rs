@@ -1,7 +1,7 @@
 //! One client socket, from its first message to its last.
 //!
 //! A reading task owns the guard's reader; everything else happens in one loop: it waits for the
-//! next [`Event`], handles it, and fills the next batch for the client, messages first and then the
+//! next `Event`, handles it, and fills the next batch for the client, messages first and then the
 //! output of its sessions in turn. Nothing in it waits for anybody else: what has to (the
 //! directory, a worker's unary calls) runs as an errand beside it.
 //!
