@@ -224,6 +224,7 @@ impl Session {
             }
         }
         self.context.registry.remove(&self.handle);
+        self.turn_away();
     }
 
     async fn event(&mut self) -> Event {

@@ -56,7 +56,36 @@ pub(super) struct Attachment {
     pub(super) told_seat: (bool, bool),
 }
 
+/// A client that may attach.
+struct Admitted {
+    who: Driver,
+    lane: ClientId,
+    attempt: Attempt,
+    may_type: bool,
+    size: Option<Size>,
+    marks: Marks,
+}
+
 impl Attachment {
+    fn new(admitted: Admitted, viewer: Arc<Viewer>, told_seat: (bool, bool)) -> Self {
+        let Admitted { who, lane, attempt, may_type, size, marks } = admitted;
+        Self {
+            viewer,
+            who,
+            lane,
+            attempt,
+            may_type,
+            size,
+            next: marks.accepted,
+            written: marks.written,
+            lane_known: marks.accepted > Offset::new(0),
+            refused: false,
+            held: Held::default(),
+            echo: Echo::new(marks.written),
+            told_seat,
+        }
+    }
+
     pub(super) fn echo_deadline(&self) -> Option<Instant> {
         self.echo.deadline()
     }
@@ -82,35 +111,35 @@ impl Session {
         if let Some(size) = size.filter(|_| drives) {
             self.want_size(size).await;
         }
+        let admitted = Admitted { who, lane, attempt, may_type, size, marks };
+        self.open(admitted, at, drives, request);
+        self.seat_changed().await;
+        self.pace().await;
+    }
+
+    /// Gives an admitted client its channel.
+    fn open(
+        &mut self,
+        admitted: Admitted,
+        at: Option<(Epoch, Offset)>,
+        drives: bool,
+        request: Request,
+    ) {
         let start = self.start_at(at);
         let link = request.link().clone();
         let number = self.next_number();
         let seed = self.seed(number, start, drives);
         let Some(viewer) = link.channel(|channel| Viewer::new(seed, channel, link.clone())) else {
             // Its gateway was lost on the way, which the client will hear from another one.
-            self.seat.lose(&who, self.seat_ms());
-            return self.seat_changed().await;
+            let now = self.seat_ms();
+            self.seat.lose(&admitted.who, now);
+            return;
         };
-        let (number_of_request, permit) = request.into_parts();
-        let attachment = Attachment {
-            viewer,
-            who,
-            lane,
-            attempt,
-            may_type,
-            size,
-            next: marks.accepted,
-            written: marks.written,
-            lane_known: marks.accepted > Offset::new(0),
-            refused: false,
-            held: Held::default(),
-            echo: Echo::new(marks.written),
-            told_seat: (drives, self.seat.driver().is_some()),
-        };
-        let attached = self.attached(&attachment, start, Some(number_of_request), None);
+        let (request, permit) = request.into_parts();
+        let told_seat = (drives, self.seat.driver().is_some());
+        let attachment = Attachment::new(admitted, viewer, told_seat);
+        let attached = self.attached(&attachment, start, Some(request), None);
         self.join(attachment, attached, permit);
-        self.seat_changed().await;
-        self.pace().await;
     }
 
     fn may_attach(&mut self, attach: &Attach) -> Result<(), Refusal> {

@@ -123,7 +123,7 @@ impl Session {
         changed
     }
 
-    fn driver(&self) -> Option<&Attachment> {
+    pub(super) fn driver(&self) -> Option<&Attachment> {
         self.attachments.values().find(|attachment| self.seat.is(&attachment.who))
     }
 

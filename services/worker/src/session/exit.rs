@@ -22,8 +22,11 @@ use termfleet_session::{
 use termfleet_store::Change;
 use tokio::time::Instant;
 
-use super::{Reply, Session, attach::detached, control::answer};
+use super::{Call, Command, Reply, Session, attach::detached, control::answer};
 use crate::link::Request;
+
+/// How much longer an ended session stays whose end the store does not know yet.
+const LINGER_ON: Duration = Duration::from_secs(10);
 
 /// Where the session is on its way.
 pub(super) enum Phase {
@@ -136,16 +139,39 @@ impl Session {
         if !matches!(self.phase, Phase::Closed) || !self.ledger.is_settled() {
             return;
         }
+        self.forget();
         let record = self.record();
         for reply in self.closers.drain(..) {
             answer(reply, Ok(record.clone()));
         }
-        self.forget();
+    }
+
+    /// Answers who has written to a session that was over before it read that.
+    pub(super) fn turn_away(&mut self) {
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Attach(_, request) if !self.status().is_alive() => {
+                    request.refuse(&Code::SessionEnded.into());
+                }
+                Command::Call(Call::Close(reply)) if !self.status().is_alive() => {
+                    answer(reply, Ok(self.record()));
+                }
+                // Dropping a question answers it: try again later, which will find no session.
+                Command::Attach(..)
+                | Command::Call(_)
+                | Command::Viewer(..)
+                | Command::PtyHost(_)
+                | Command::Outcome(_) => {}
+            }
+        }
     }
 
     /// Nothing of it is needed any more.
     fn forget(&mut self) {
         self.over = true;
+        // Whoever asks from here on finds the record in the store.
+        self.context.registry.remove(&self.handle);
         let (context, epoch) = (self.context.clone(), self.feed.epoch);
         let id = self.handle.facts().id.clone();
         self.context.tasks.spawn("forget", async move {
@@ -157,8 +183,13 @@ impl Session {
     }
 
     pub(super) fn forget_if_due(&mut self, now: Instant) {
-        let due = matches!(self.phase, Phase::Ended { until } if until <= now);
-        if due && self.ledger.is_settled() {
+        if !matches!(self.phase, Phase::Ended { until } if until <= now) {
+            return;
+        }
+        if !self.ledger.is_settled() {
+            // The store is away, and the copy in the ptyhost is all that knows of the end.
+            self.phase = Phase::Ended { until: now + LINGER_ON };
+        } else {
             let refusal = Refusal::new(Code::SessionEnded, "its output is kept for 10 minutes");
             self.end_attachments(&self.goodbye(refusal));
             self.forget();

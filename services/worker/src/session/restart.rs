@@ -122,6 +122,10 @@ impl Session {
         for (_, old) in std::mem::take(&mut self.attachments) {
             self.move_over(old);
         }
+        // The driver's window may have changed while there was no terminal.
+        if let Some(size) = self.driver().and_then(|driver| driver.size) {
+            self.want_size(size).await;
+        }
         self.pace().await;
     }
 

@@ -58,6 +58,28 @@ async fn a_lower_epoch_gets_a_snapshot_and_a_higher_one_is_asked_to_come_again()
 }
 
 #[tokio::test]
+async fn a_replay_changes_the_size_where_it_changed() {
+    let stage = Stage::new().await;
+    let (session, gateway) = (stage.create().await, stage.gateway().await);
+    let viewer = gateway.attach(&session, &Client::new(&ann(), 1)).await;
+    let mut changes = Vec::new();
+    for cols in [90, 100, 110] {
+        viewer.types(format!("echo now-{cols}-$((1+1))\n")).await;
+        viewer.shows(&format!("now-{cols}-2")).await;
+        viewer.resize(cols, 24).await;
+        changes.push(viewer.until("the size", |seen| seen.resized(cols)).await);
+    }
+    let other = Client::new(&ann(), 2).again(session.epoch.get(), 0);
+    let replayed = gateway.attach(&session, &other).await;
+    assert_eq!(replayed.attached.size.unwrap().cols, 110);
+    replayed.until("the last size", |seen| seen.resized(110)).await;
+    let seen = replayed.seen();
+    let places: Vec<_> = [90, 100, 110].iter().filter_map(|cols| seen.resized(*cols)).collect();
+    assert!(places.iter().all(|(offset, at)| offset == at), "told elsewhere: {places:?}");
+    assert!(places.iter().map(|(offset, _)| offset).eq(changes.iter().map(|(offset, _)| offset)));
+}
+
+#[tokio::test]
 async fn what_left_the_ring_is_not_promised() {
     let stage = Stage::new().await;
     let (session, gateway) = (stage.create().await, stage.gateway().await);

@@ -35,6 +35,8 @@ pub(crate) struct Seen {
     pub(crate) acks: Vec<pb::InputAck>,
     pub(crate) refusals: Vec<Refusal>,
     pub(crate) events: Vec<pb::event::Kind>,
+    /// Columns, the offset at which they began, and the output's end when they were told.
+    told_sizes: Vec<(u32, u64, u64)>,
     pub(crate) detached: Option<pb::Detached>,
     pub(crate) replaced_by: Option<pb::Attached>,
     pub(crate) longest_frame: usize,
@@ -68,6 +70,11 @@ impl Seen {
             pb::event::Kind::Driver(driver) => Some(driver.driver),
             _ => None,
         })
+    }
+
+    /// Where a number of columns began, and after how much output the client was told so.
+    pub(crate) fn resized(&self, cols: u32) -> Option<(u64, u64)> {
+        self.told_sizes.iter().find(|told| told.0 == cols).map(|told| (told.1, told.2))
     }
 
     pub(crate) fn sizes(&self) -> Vec<(u32, u32)> {
@@ -115,6 +122,11 @@ impl Heard {
                 let seen = self.channel(event.channel);
                 if let Some(pb::event::Kind::Exited(exited)) = &event.kind {
                     assert_eq!(exited.offset, seen.end(), "exited comes after the last byte");
+                }
+                if let Some(pb::event::Kind::Resized(pb::Resized { size: Some(size), offset })) =
+                    &event.kind
+                {
+                    seen.told_sizes.push((size.cols, *offset, seen.end()));
                 }
                 seen.events.push(event.kind.unwrap());
             }
