@@ -1,5 +1,7 @@
 //! Who is attached: attaching, going on from an offset, leaving (`byte-lane.md` §2).
 
+use std::sync::Arc;
+
 use termfleet_proto::{convert::reason_to_pb, worker_v1 as pb, ws::frame::Reason};
 use termfleet_ptyhost::client::Refused;
 use termfleet_session::{
@@ -12,8 +14,6 @@ use termfleet_session::{
     seat::Driver,
 };
 use tokio::time::Instant;
-
-use std::sync::Arc;
 
 use super::{
     Attach, Outcome, Session,

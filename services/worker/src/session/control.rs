@@ -1,5 +1,7 @@
 //! What clients and calls do to a session besides typing: the seat, signals, suspending it.
 
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use termfleet_proto::worker_v1::{self as pb, Action};
 use termfleet_ptyhost::client::SignalTarget;
 use termfleet_session::{
@@ -8,9 +10,6 @@ use termfleet_session::{
     state::{Move, Status},
 };
 use termfleet_store::Change;
-
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::{Outcome, Reply, Session, exit::Phase};
 use crate::{link::Request, viewer::Told};
