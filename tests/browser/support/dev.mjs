@@ -149,6 +149,12 @@ export class Dev {
     await within(`dev to end after ${signal}`, ended);
   }
 
+  /** A token that the command line prints for this server. */
+  token(...options) {
+    const words = ["token", "--state-dir", this.state, ...options];
+    return execFileSync(this.#binary, words, { encoding: "utf8" }).trim();
+  }
+
   /** A token for this server that has expired already, as one of last month has. */
   expiredToken() {
     const [header, payload] = this.ready.token.split(".");

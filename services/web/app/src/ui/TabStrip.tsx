@@ -44,7 +44,8 @@ function TabItem({ workspace, tab, selected, renaming }: ItemProps): ReactElemen
   const { attention } = useReadable(tab.state);
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (selected) element.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const whole = element.current?.parentElement;
+    if (selected) whole?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [selected]);
   const state = stateOf(tab);
   return (
