@@ -8,8 +8,9 @@ import path from "node:path";
 import { DEADLINE_MS } from "./wait.mjs";
 
 const require = createRequire(new URL("../../../services/web/package.json", import.meta.url));
-/** Packages of the web terminal, for tests that need one. */
+/** Where a file of the web terminal's packages lies. */
 export const resolve = require.resolve;
+/** The web terminal's own compiler, loaded by those who need it. */
 export const typescript = () => require("typescript");
 const { chromium } = require("playwright-core");
 
