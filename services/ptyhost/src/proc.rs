@@ -19,12 +19,13 @@ use crate::protocol::{SESSION_VARIABLE, Stat};
 /// The longest environment looked through for the variable: it stands near the front of it.
 const MAX_ENVIRONMENT_BYTES: u64 = 1 << 20;
 
-/// A process, told apart from a later one of the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A process, told apart from a later one of the same number. Older ones come first, so that a
+/// parent comes before its children (within one tick of the clock its number does that).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Birth {
-    pub(crate) pid: u32,
     /// When it started, in clock ticks since boot.
     started: u64,
+    pub(crate) pid: u32,
 }
 
 /// By what a session's processes are known.

@@ -104,9 +104,15 @@ pub(crate) async fn end(target: &Target, marks: impl Fn() -> Vec<Mark>) {
     }
 }
 
-/// Signals whom there is to signal; `false` if there is nobody.
+/// Signals whom there is to signal; `false` if there is nobody. A shell is stopped before its
+/// children and continued after them: else it would hear that they stopped, and say so.
 pub(crate) async fn signal(target: &Target, marks: Vec<Mark>, signal: Signal) -> bool {
-    let processes = census(marks).await.map(|census| target.among(&census)).unwrap_or_default();
+    let census = census(marks).await;
+    let mut processes = census.map(|census| target.among(&census)).unwrap_or_default();
+    processes.sort_unstable();
+    if signal == Signal::CONT {
+        processes.reverse();
+    }
     send(&processes, &[signal]);
     !processes.is_empty()
 }

@@ -11,6 +11,8 @@ use crate::harness::{Host, eventually, lives, spawn};
 const SIGINT: i32 = 2;
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
+const SIGCONT: i32 = 18;
+const SIGSTOP: i32 = 19;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_environment_is_what_was_given() {
@@ -134,6 +136,33 @@ async fn a_signal_reaches_the_foreground_or_the_whole_session() {
     assert_eq!(none.unwrap_err().code(), Code::SessionEnded);
     let odd = worker.client.signal(session, epoch, SignalTarget::Session, 999).await;
     assert_eq!(odd.unwrap_err().code(), Code::BadMessage);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_does_not_notice_that_its_session_was_stopped() {
+    let host = Host::start();
+    let worker = host.connect().await;
+    let shell = worker.spawn(&["/bin/bash", "--norc", "--noprofile", "-i"]).await;
+    worker.printed(&shell, "$ ").await;
+    let (session, epoch) = (&shell.session, shell.epoch);
+    let mut at = 0;
+    for round in 1..=5 {
+        let line = format!("sleep 1; echo rou''nd-{round}\n");
+        worker.type_in(&shell, at, &line).await;
+        at += line.len() as u64;
+        eventually("sleep in the foreground", async || {
+            let stat = worker.client.stat(session, epoch).await.unwrap();
+            (stat.command.as_deref() == Some("sleep")).then_some(())
+        })
+        .await;
+        for signal in [SIGSTOP, SIGCONT] {
+            worker.client.signal(session, epoch, SignalTarget::Session, signal).await.unwrap();
+        }
+        worker.printed(&shell, &format!("round-{round}")).await;
+    }
+    worker.type_in(&shell, at, "jobs; echo en''d\n").await;
+    let said = worker.printed(&shell, "end").await;
+    assert!(!said.contains("Stopped"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
