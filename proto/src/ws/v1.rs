@@ -213,7 +213,7 @@ pub enum ClientMessage {
     Heartbeat {
         /// The client's clock, echoed.
         #[serde(default)]
-        timestamp: Option<f64>,
+        timestamp: Option<serde_json::Number>,
     },
 }
 

@@ -288,7 +288,7 @@ pub enum ServerMessage {
     Heartbeat {
         /// The client's clock, as it came.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        timestamp: Option<f64>,
+        timestamp: Option<serde_json::Number>,
         /// The server's clock, milliseconds since 1970.
         server_time: u64,
     },

@@ -49,3 +49,14 @@ fn names_are_camel_case_on_the_wire() {
     assert_eq!(json["nextInputOffset"], 12);
     assert!(json.get("id").is_none() && json.get("offset").is_none());
 }
+
+#[test]
+fn a_heartbeats_clock_comes_back_as_it_was_sent() {
+    for clock in ["1795237774512", "0.25", "-1"] {
+        let text = format!(r#"{{"type":"heartbeat","timestamp":{clock}}}"#);
+        let request: Request = serde_json::from_str(&text).unwrap();
+        let ClientMessage::Heartbeat { timestamp } = request.message else { panic!() };
+        let reply = ServerMessage::Heartbeat { timestamp, server_time: 1 };
+        assert!(serde_json::to_string(&reply).unwrap().contains(clock), "{clock}");
+    }
+}

@@ -141,7 +141,7 @@ impl Connection {
     pub(super) fn say_heartbeat(
         &mut self,
         id: Option<RequestId>,
-        timestamp: Option<f64>,
+        timestamp: Option<serde_json::Number>,
     ) -> Result<(), Closing> {
         let server_time = clock::now_ms();
         self.tell(id, None, ServerMessage::Heartbeat { timestamp, server_time })
