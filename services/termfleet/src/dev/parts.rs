@@ -19,7 +19,7 @@ use termfleet_store::MemoryStore;
 use termfleet_token::{Key, SigningKey, Verifier, VerifierConfig, capability::CapabilityKey};
 use termfleet_worker::{
     Config as WorkerConfig, Parts as WorkerParts, ProjectRoots, Shells, Worker,
-    config::{ASSERT_EVERY, base_environment},
+    config::base_environment,
 };
 use tokio::{
     net::{TcpListener, UnixListener, UnixStream},
@@ -38,6 +38,9 @@ use crate::cli::{self, Usage};
 pub(super) const DEFAULT_PROJECT: &str = "default";
 /// What the worker of `dev` is called.
 const WORKER: &str = "dev";
+/// How often records and the ptyhost's copies of them are made equal. The store dies with `dev`, so
+/// that a renamed tab survives a crash only once the ptyhost has it.
+const ASSERT_EVERY: Duration = Duration::from_secs(2);
 /// How long the gateway's link to its own worker may take to stand.
 const LINK_DEADLINE: Duration = Duration::from_secs(10);
 /// How long clients may take to leave when `dev` ends: their page is on this machine.
