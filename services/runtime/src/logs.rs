@@ -43,9 +43,6 @@ pub enum LogError {
     Filter {
         /// What was given.
         filter: String,
-        /// What is wrong with it.
-        #[source]
-        source: tracing_subscriber::filter::ParseError,
     },
     /// Somebody set logs up before.
     #[error("logs are already set up")]
@@ -101,7 +98,8 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(filter)
-        .map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
+        // What the parser says of it repeats itself and names none of our flags.
+        .map_err(|_| LogError::Filter { filter: filter.to_owned() })?;
     let layer = fmt::layer().with_writer(writer);
     let layer = if json {
         layer.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use termfleet_runtime::logs::Format;
+use termfleet_runtime::logs::{Format, LogError};
 
 /// A mistake in how the command was called; the process ends with code 64.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ Examples:
   termfleet dev                                 a terminal at http://127.0.0.1:4001
   termfleet dev --listen 127.0.0.1:0 --json     a free port, one line of JSON for scripts
   termfleet dev --no-auth                       no tokens, for scripts on this machine
-  
+
 Shells start in the directory where you are, with your $SHELL. Ctrl-C ends everything. After a crash
 (kill -9) the shells live on for 60 seconds: start `termfleet dev` again and they go on.";
 
@@ -49,6 +49,19 @@ Examples:
   termfleet token --user ann --role user        somebody else's
   curl -H \"Authorization: Bearer $(termfleet token)\" \\
        http://127.0.0.1:4001/api/terminal/projects/default/sessions";
+
+/// Reads what people write for an address, and says what one looks like.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok());
+        format!("an address is IP:PORT; did you mean 127.0.0.1:{}?", port.unwrap_or("4001"))
+    })
+}
+
+/// A log filter that is none is a mistake in the call.
+pub(crate) fn wrong_log(error: LogError) -> Usage {
+    Usage(format!("--log: {error}"))
+}
 
 /// Where `dev` keeps its things.
 #[derive(Debug, Clone, Args)]
@@ -62,10 +75,10 @@ pub(crate) struct StateDir {
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
     /// Address of the client port; may be repeated; port 0 takes a free one; loopback only
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4001")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4001", value_parser = address)]
     pub(crate) listen: Vec<SocketAddr>,
     /// Address of the admin port: /livez /readyz /healthz /metrics; loopback only
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464", value_parser = address)]
     pub(crate) admin_listen: SocketAddr,
     /// Ask for no token: everybody on this machine is an administrator
     #[arg(long)]

@@ -24,7 +24,7 @@ const ABOUT: About = About { service: "dev", version: env!("CARGO_PKG_VERSION") 
 const TASKS_DEADLINE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(options: cli::Dev) -> Result<()> {
-    logs::init(Some(&options.log), options.log_format.into())?;
+    logs::init(Some(&options.log), options.log_format.into()).map_err(cli::wrong_log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(options))
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::cli;
+use crate::cli::{self, Usage};
 
 /// More than any readiness answer needs.
 const MAX_ANSWER: usize = 64 << 10;
@@ -29,9 +29,14 @@ pub(crate) fn run(options: &cli::Health) -> Result<()> {
 
 async fn ask(admin: &str) -> Result<(StatusCode, String)> {
     let address = admin.strip_prefix("http://").unwrap_or(admin).trim_end_matches('/');
-    let stream = TcpStream::connect(address)
-        .await
-        .with_context(|| format!("nothing answers at {address}; is it running?"))?;
+    let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    ensure!(
+        matches!(port, Some(Ok(_))),
+        Usage(format!("--admin {admin}: not the address of an admin port (as in 127.0.0.1:9464)"))
+    );
+    let stream = TcpStream::connect(address).await.with_context(|| {
+        format!("nothing answers at {address}: start `termfleet dev`, or name its admin port with --admin")
+    })?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get("/readyz")

@@ -9,7 +9,7 @@ use termfleet_runtime::logs;
 use crate::cli;
 
 pub(crate) fn run(options: cli::Ptyhost) -> Result<()> {
-    logs::init(Some(&options.log), logs::Format::Auto)?;
+    logs::init(Some(&options.log), logs::Format::Auto).map_err(cli::wrong_log)?;
     let mut config = HostConfig::new(options.socket);
     config.orphan_after = Duration::from_secs(options.orphan_after);
     // It waits for its children and counts on being the only one to: one thread, one runtime.

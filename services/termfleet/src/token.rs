@@ -12,7 +12,15 @@ use crate::{
 
 pub(crate) fn run(options: &cli::Token) -> Result<()> {
     let grant = grant(options)?;
-    let key = StateDir::open(&options.state)?.signing_key()?;
+    let state = StateDir::open(&options.state)?;
+    if !state.has_signing_key() {
+        eprintln!(
+            "termfleet: no `dev` has run on {} yet: the token is good for the next one that does \
+             (name another directory with --state-dir)",
+            state.path().display()
+        );
+    }
+    let key = state.signing_key()?;
     let seconds = i64::from(options.hours) * 3600;
     let token = Minter::new(key).mint(&grant, clock::now_unix(), seconds)?;
     println!("{token}");

@@ -52,11 +52,12 @@ impl StateDir {
             "the state directory's path is longer than {MAX_DIRECTORY} bytes, which is too long for \
              a socket in it: choose a shorter one with --state-dir"
         );
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| format!("cannot make the state directory {}", path.display()))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).with_context(|| {
+            format!(
+                "cannot make the state directory {} (choose another with --state-dir)",
+                path.display()
+            )
+        })?;
         let directory = Self { path };
         directory.check_owner()?;
         Ok(directory)
@@ -90,9 +91,18 @@ impl StateDir {
         }
     }
 
+    /// Was a key made here before?
+    pub(crate) fn has_signing_key(&self) -> bool {
+        self.key_path().exists()
+    }
+
+    fn key_path(&self) -> PathBuf {
+        self.path.join("signing.key")
+    }
+
     /// The key that tokens are signed with, made at the first call.
     pub(crate) fn signing_key(&self) -> Result<SigningKey> {
-        let path = self.path.join("signing.key");
+        let path = self.key_path();
         let made = SigningKey::generate()?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         match file {
