@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use rustix::io::Errno;
 use termfleet_session::{
     code::{Code, Refusal},
@@ -74,7 +74,9 @@ struct State {
     ring: RingWriter,
     limit: Offset,
     lanes: Lanes,
-    queue: VecDeque<(ClientId, Bytes)>,
+    /// Input that the terminal has not taken, copied: a piece of the socket's buffer would keep the
+    /// whole of it, and a key that waits must not cost hundreds of times its byte.
+    queue: VecDeque<(ClientId, BytesMut)>,
     record: Bytes,
     checkpoints: VecDeque<(Offset, Bytes)>,
     sizes: VecDeque<SizeAt>,
@@ -125,7 +127,7 @@ impl Session {
             Ok(accepted) => {
                 bytes.advance(accepted.skip);
                 if !bytes.is_empty() {
-                    state.queue.push_back((client, bytes));
+                    state.enqueue(client, &bytes);
                     if self.flush(&mut state) != Step::Nothing {
                         self.wake.notify_one();
                     }
@@ -329,6 +331,16 @@ impl Session {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Queues input, together with what waits already if that is the same client's.
+    fn enqueue(&mut self, client: ClientId, bytes: &[u8]) {
+        match self.queue.back_mut() {
+            Some((last, waiting)) if *last == client => waiting.extend_from_slice(bytes),
+            _ => self.queue.push_back((client, BytesMut::from(bytes))),
+        }
     }
 }
 

@@ -112,7 +112,7 @@ impl FrameReader {
         let (numbers, _) = prefix.as_chunks::<4>();
         let [len, request, head_len] = [0, 1, 2].map(|at| u32::from_le_bytes(numbers[at]));
         let (len, head_len) = (len as usize + 4, head_len as usize);
-        if len > MAX_FRAME_BYTES || head_len > len.saturating_sub(PREFIX_BYTES) {
+        if !(PREFIX_BYTES..=MAX_FRAME_BYTES).contains(&len) || head_len > len - PREFIX_BYTES {
             return Err(invalid("not a frame"));
         }
         if self.buffer.len() < len {

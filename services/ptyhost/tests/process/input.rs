@@ -159,3 +159,32 @@ fn ticks(pid: u32) -> u64 {
     let fields: Vec<_> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_nobody_reads_cost_little_more_than_their_bytes() {
+    /// Much less than a buffer for each of the 60,000 keys (17 MiB), far more than their bytes.
+    const MOST_KIB: u64 = 4 << 10;
+    let host = Host::start();
+    let worker = host.connect().await;
+    let script = "stty raw -echo; printf ready; exec sleep 60";
+    let shell = worker.spawn(&["/bin/sh", "-c", script]).await;
+    worker.printed(&shell, "ready").await;
+    let before = resident_kib(host.pid());
+    let (client, session, epoch) = (&worker.client, &shell.session, shell.epoch);
+    for n in 0..60_000u64 {
+        let key = Bytes::from_static(b"x");
+        client.input(session, epoch, &typist(1), Offset::new(n), key).await.unwrap();
+    }
+    let marks = client.lane(session, epoch, &typist(1), true).await.unwrap();
+    assert_eq!(marks.accepted, Offset::new(60_000));
+    assert!(marks.written < Offset::new(30_000), "the terminal takes a few thousand: {marks:?}");
+    let grown = resident_kib(host.pid()).saturating_sub(before);
+    assert!(grown < MOST_KIB, "grown by {grown} KiB");
+}
+
+/// The memory of a process that is in RAM.
+fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}

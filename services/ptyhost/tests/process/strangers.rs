@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::harness::{Host, Worker};
+use crate::harness::{Host, Worker, eventually};
 
 /// Sends bytes as they are and gives everything that comes back until the other end closes.
 fn say(host: &Host, bytes: &[u8]) -> Vec<u8> {
@@ -70,4 +70,15 @@ async fn a_worker_that_talks_nonsense_loses_its_connection_and_no_shell() {
     let next = host.connect().await;
     assert_eq!(next.welcome.sessions[0].pid, shell.pid);
     is_well(&next).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_shorter_than_its_own_head_ends_the_connection_and_counts_as_no_worker() {
+    let mut host = Host::with(1 << 20, 300);
+    let short = [0u32, 1, 0].iter().flat_map(|number| number.to_le_bytes()).collect();
+    eventually("the ptyhost to listen", async || host.socket().exists().then_some(())).await;
+    let answer = say(&host, &[frame(r#"{"hello":{"layout":1}}"#), short].concat());
+    assert!(String::from_utf8_lossy(&answer).contains("welcome"));
+    let ended = eventually("the end of a ptyhost without a worker", async || host.ended()).await;
+    assert!(ended, "it ends well");
 }
