@@ -9,9 +9,12 @@ WEB_SOURCES := $(shell find $(WEB)/app $(WEB)/packages -type f -not -path '*/nod
 WEB_DIST := $(WEB)/app/dist/index.html
 WEB_MODULES := $(WEB)/node_modules/.installed
 CARGO := cargo
+# Where cargo puts what it builds for development: its own word, as CARGO_TARGET_DIR and
+# configuration may have moved it.
+DEBUG = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug
 ARGS ?=
 
-.PHONY: help run test ci build web lint fmt fmt-check docs-check bench setup-run setup-test web-test rust-test browser-test clean
+.PHONY: help run test ci build web lint fmt fmt-check docs-check bench setup-run setup-test web-test test-build rust-test browser-test clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -19,7 +22,7 @@ help: ## Show this list
 run: setup-run web ## Build and start the embedded default, print the URL (first build: about 3 minutes on 2 cores)
 	@echo "termfleet: building (the first time takes about 3 minutes on 2 cores)"
 	@$(CARGO) build --quiet --package termfleet
-	@exec "$$($(CARGO) metadata --format-version 1 --no-deps --offline 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug/termfleet" dev $(ARGS)
+	@exec "$(DEBUG)/termfleet" dev $(ARGS)
 
 test: setup-test web web-test rust-test browser-test ## Run all tests: unit, conformance, property, end to end, browser
 
@@ -56,12 +59,15 @@ setup-test:
 web-test: $(WEB_MODULES)
 	cd $(WEB) && npm run --silent check && npm test --silent
 
-rust-test: web
-	$(CARGO) test --workspace
+# The tests' own build makes the binary too; the end-to-end and browser tests start that one.
+test-build: web
+	$(CARGO) test --workspace --no-run
 
-browser-test: web
-	$(CARGO) build --quiet --package termfleet
-	node --test --test-concurrency=1 tests/browser/*.test.mjs
+rust-test: test-build
+	TERMFLEET_BIN="$(DEBUG)/termfleet" $(CARGO) test --workspace
+
+browser-test: test-build
+	TERMFLEET_BIN="$(DEBUG)/termfleet" node --test --test-concurrency=1 tests/browser/*.test.mjs
 
 clean: ## Remove everything that was built
 	$(CARGO) clean

@@ -312,8 +312,9 @@ fn address_of(url: &str) -> SocketAddr {
     authority.parse().expect("dev prints an address")
 }
 
-/// The binary, built if need be: cargo builds a package's binaries only for that package's own
-/// tests, and these tests start it as a user does.
+/// The binary that `TERMFLEET_BIN` names (the make targets set it once they have built it), else one
+/// that is built now: cargo builds a package's binaries only for that package's own tests, and these
+/// tests start it as a user does.
 ///
 /// # Errors
 /// If it cannot be built.
@@ -321,6 +322,9 @@ pub fn binary() -> Result<&'static Path> {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     if let Some(path) = BINARY.get() {
         return Ok(path);
+    }
+    if let Some(given) = std::env::var_os("TERMFLEET_BIN") {
+        return Ok(BINARY.get_or_init(|| given.into()));
     }
     let own = std::env::current_exe()?;
     // Tests lie in target/PROFILE/deps, other programs in target/PROFILE.

@@ -63,35 +63,6 @@ async fn other_addresses_than_loopback_are_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn wrong_flags_end_with_a_hint() -> Result<()> {
-    for arguments in [&["dev", "--nope"][..], &["token", "--role", "king"], &["nope"]] {
-        let output = run(arguments).await?;
-        assert!(!output.status.success());
-        assert!(!said(&output).is_empty());
-    }
-    for (arguments, hint) in [
-        (&["dev", "--listen", "4321"][..], "127.0.0.1:4321"),
-        (&["dev", "--admin-listen", "localhost:0"], "127.0.0.1:0"),
-        (&["dev", "--log", "a=b=c"], "--log"),
-        (&["dev", "--state-dir", "/dev/null/x"], "--state-dir"),
-        (&["health", "--admin", "nowhere"], "127.0.0.1:9464"),
-        (&["health", "--admin", "127.0.0.1:1"], "termfleet dev"),
-        (&["token", "--role", "king"], "viewer"),
-    ] {
-        let output = run(arguments).await?;
-        assert!(!output.status.success(), "{arguments:?}");
-        assert!(said(&output).contains(hint), "{arguments:?}: {}", said(&output));
-    }
-    let help = run(&["--help"]).await?;
-    assert!(
-        help.status.success() && String::from_utf8_lossy(&help.stdout).contains("termfleet dev")
-    );
-    let version = run(&["--version"]).await?;
-    assert!(String::from_utf8_lossy(&version.stdout).starts_with("termfleet 0."));
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_printed_token_opens_the_door_and_its_role_holds() -> Result<()> {
     let dev = Dev::start().await?;
     let state = dev.state().to_str().unwrap();
