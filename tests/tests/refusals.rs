@@ -72,6 +72,38 @@ async fn what_cannot_be_created_says_why() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_request_that_comes_again_makes_one_session() -> Result<()> {
+    let dev = Dev::start().await?;
+    let asker = Http::new(dev.address(), dev.token());
+    let path = "/api/terminal/sessions";
+    let ask = async |key: &str, body: Value| {
+        let request = http::Request::post(path)
+            .header("host", dev.address().to_string())
+            .header("connection", "close")
+            .header("authorization", format!("Bearer {}", dev.token().unwrap()))
+            .header("content-type", "application/json")
+            .header("idempotency-key", key)
+            .body(http_body_util::Full::from(body.to_string()))?;
+        asker.exchange(request).await
+    };
+    let body = json!({ "projectId": "default" });
+    // The key of a request that failed is free again.
+    let failed = ask("k", json!({ "projectId": "default", "projectPath": "nope" })).await?;
+    assert_eq!(failed.status, 404);
+    let first = ask("k", body.clone()).await?;
+    let again = ask("k", body.clone()).await?;
+    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201));
+    assert_eq!(first.json()["session"]["id"], again.json()["session"]["id"]);
+    let listed = asker.get("/api/terminal/projects/default/sessions").await?;
+    assert_eq!(listed.json()["sessions"].as_array().map(Vec::len), Some(1));
+    let other = ask("k", json!({ "projectId": "p" })).await?;
+    assert_eq!((other.status.as_u16(), &other.json()["code"]), (409, &json!(1003)));
+    let bad = ask("two words", body).await?;
+    assert_eq!((bad.status.as_u16(), &bad.json()["code"]), (400, &json!(2004)));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_limit_of_a_project_holds_at_ten() -> Result<()> {
     let dev = Dev::start().await?;
     for number in 0..10 {

@@ -14,8 +14,8 @@ use crate::rest;
 #[openapi(
     info(
         title = "Termfleet",
-        description = "Terminals at scale: sessions over REST; their bytes travel over WebSockets, \
-                       which AsyncAPI describes. Every refusal is a problem (RFC 9457) with a code.",
+        description = "Terminals at scale: sessions over REST; their bytes travel over WebSockets \
+                       (docs/protocol.md). Every refusal is a problem (RFC 9457) with a code.",
         license(name = "Apache-2.0"),
     ),
     paths(

@@ -18,7 +18,7 @@ use termfleet_proto::rest::{
 use termfleet_session::ids::ProjectId;
 use termfleet_store::Listing;
 
-use self::extract::{Body, Caller, Mine, Name, Paged, Query};
+use self::extract::{Body, Caller, Mine, Name, Paged, Query, Repeatable};
 use crate::{edge::Edge, openapi, problem::Refused};
 
 mod extract;
@@ -41,6 +41,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
 /// Start a session.
 #[utoipa::path(
     post, path = "/api/terminal/sessions", tag = "sessions",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters: the same request with the same key, within 10 minutes, makes one session")),
     request_body = CreateSession,
     responses(
         (status = 201, description = "It runs", body = OneSession),
@@ -48,7 +49,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "FORBIDDEN, PATH_NOT_ALLOWED", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "PATH_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "SESSION_ALREADY_EXISTS: the alias is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "SESSION_ALREADY_EXISTS: the alias is taken, or the key was used for another request", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is larger than 1 MiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "SESSION_LIMIT_EXCEEDED", body = Problem, content_type = "application/problem+json"),
@@ -60,9 +61,10 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
 async fn create(
     State(edge): State<Arc<Edge>>,
     Caller(caller): Caller,
+    Repeatable(key): Repeatable,
     Body(request): Body<CreateSession>,
 ) -> Answer<(StatusCode, Json<OneSession>)> {
-    let session = edge.sessions.create(&caller.actor, request).await?;
+    let session = edge.sessions.create_once(&caller.actor, request, key).await?;
     Ok((StatusCode::CREATED, one(&session)))
 }
 

@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sha2::{Digest, Sha256};
 use termfleet_proto::rest::{CreateSession, PatchSession};
 use termfleet_runtime::{Tasks, clock};
 use termfleet_session::{
@@ -15,7 +16,10 @@ use termfleet_session::{
     record::{Config, Session},
     role::{Actor, Denied, EVERY_TENANT, Operation},
 };
-use termfleet_store::{Cursor, Directory, Limits, Listing, Page, Reservation, page::MAX_PAGE};
+use termfleet_store::{
+    Cursor, Directory, IdempotencyKey, Limits, Listing, Page, Reservation, page::MAX_PAGE,
+    repeat::Request,
+};
 use tokio::time;
 
 use crate::upstream::{Create, Upstream};
@@ -23,6 +27,10 @@ use crate::upstream::{Create, Upstream};
 /// How long a worker may take to say what it knows of a session before the store's record has to
 /// do: a reader of a record should not feel a worker that is away.
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// When a request that came again should look for the session of the first: a shell starts within
+/// a second, on a busy machine too.
+const UNDER_WAY_RETRY_MS: u64 = 1_000;
 
 /// What may be done with sessions. Clones share everything.
 #[derive(Clone)]
@@ -67,9 +75,24 @@ impl Sessions {
     /// # Errors
     /// `FORBIDDEN`, `BAD_MESSAGE`, a limit, a taken alias, or why no worker could start it.
     pub async fn create(&self, actor: &Actor, request: CreateSession) -> Result<Session, Refusal> {
+        self.create_once(actor, request, None).await
+    }
+
+    /// The same for a request that may come again: with the same key it makes one session.
+    ///
+    /// # Errors
+    /// As [`Sessions::create`]; `SESSION_ALREADY_EXISTS` if the key was used for something else,
+    /// `SERVICE_UNAVAILABLE` while the first request is under way.
+    pub async fn create_once(
+        &self,
+        actor: &Actor,
+        request: CreateSession,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Session, Refusal> {
         if !actor.role.allows(Operation::Create) {
             return Err(Code::Forbidden.into());
         }
+        let key = key.map(|key| repeatable(actor, &request, key)).transpose()?;
         let CreateSession { project_id, project_path, config } = request;
         let config = config.unwrap_or_default().checked()?;
         check_path(project_path.as_deref())?;
@@ -88,7 +111,10 @@ impl Sessions {
         // A task of its own: a client that leaves meanwhile must not leave a reservation behind.
         let sessions = self.clone();
         let created = self.tasks.spawn("session creation", async move {
-            sessions.reserve_and_start(reservation, create).await
+            match key {
+                None => sessions.reserve_and_start(reservation, create).await,
+                Some(request) => sessions.start_once(&request, reservation, create).await,
+            }
         });
         // A panic is logged by the task's tracker.
         created.await.unwrap_or_else(|_| Err(Code::InternalError.into()))
@@ -252,6 +278,27 @@ impl Sessions {
         Ok(Reservation { id, tenant, project, user, alias, limits: self.limits })
     }
 
+    async fn start_once(
+        &self,
+        request: &Request,
+        reservation: Reservation,
+        create: Create,
+    ) -> Result<Session, Refusal> {
+        let id = reservation.id.clone();
+        let first = self.directory.begin(request, &id).await?;
+        if first != id {
+            let made = self.directory.get(&first).await?;
+            return made.ok_or_else(|| under_way().retry_after(UNDER_WAY_RETRY_MS));
+        }
+        let started = self.reserve_and_start(reservation, create).await;
+        if started.is_err()
+            && let Err(error) = self.directory.forget(request, &id).await
+        {
+            tracing::warn!(%error, "the key of a request that failed could not be freed");
+        }
+        started
+    }
+
     async fn reserve_and_start(
         &self,
         reservation: Reservation,
@@ -267,6 +314,21 @@ impl Sessions {
         }
         started
     }
+}
+
+fn repeatable(
+    actor: &Actor,
+    request: &CreateSession,
+    key: IdempotencyKey,
+) -> Result<Request, Refusal> {
+    // Written again, so that spaces and the order of fields make no other request of it.
+    let body = serde_json::to_vec(request).map_err(|_| Code::InternalError)?;
+    let body = Sha256::digest(&body).into();
+    Ok(Request { tenant: Sessions::home(actor), user: actor.user.clone(), key, body })
+}
+
+fn under_way() -> Refusal {
+    Refusal::new(Code::ServiceUnavailable, "the first request of this key is still under way")
 }
 
 /// The store's record with what only the worker knows so exactly. What clients name is the store's

@@ -143,6 +143,12 @@ promises! { $
         a_users_listing_spans_projects_but_not_tenants_or_other_users,
         a_page_of_any_size_is_within_bounds,
     }
+    repeats {
+        of_a_hundred_equal_requests_one_is_the_first,
+        a_key_is_its_users_and_means_one_request,
+        a_forgotten_key_is_free_and_only_its_own_session_forgets_it,
+        a_key_is_remembered_for_its_time,
+    }
     hints {
         a_sessions_life_is_heard_in_order_with_growing_versions,
         only_the_projects_own_subscribers_hear,

@@ -24,6 +24,7 @@ use crate::{
     change::Change,
     error::StoreError,
     page::{Listing, Page},
+    repeat::Request,
 };
 
 /// Sessions, their places and their names. Every write answers with the record as it then stands.
@@ -148,6 +149,20 @@ pub trait Directory: Send + Sync {
     /// `NotFound`, `Ended`.
     async fn claim(&self, id: &SessionId, seen: Epoch, owner: Owner)
     -> Result<Session, StoreError>;
+
+    /// Notes that this request makes this session, unless it came before: then the answer is the
+    /// session of the first one, which may still be on its way. It is remembered for
+    /// [`Timings::linger_ms`], which is never longer than that session's record stays.
+    ///
+    /// # Errors
+    /// `KeyReused` if the first request of that key asked for something else.
+    async fn begin(&self, request: &Request, id: &SessionId) -> Result<SessionId, StoreError>;
+
+    /// Frees the request's key after its session could not be made, so that it can be tried again.
+    ///
+    /// # Errors
+    /// Only `Unavailable`.
+    async fn forget(&self, request: &Request, id: &SessionId) -> Result<(), StoreError>;
 
     /// Frees what has expired and answers how many records and reservations that were. Expired
     /// things do not count and are not shown in any case: this only gives their memory back.

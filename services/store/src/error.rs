@@ -33,6 +33,9 @@ pub enum StoreError {
         /// Who has it. Not for clients: it may be somebody else's.
         holder: SessionId,
     },
+    /// That idempotency key stands for another request of the same user.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// There is a record of that id already.
     #[error("there is a session of that id already")]
     AlreadyExists,
@@ -86,6 +89,10 @@ impl From<StoreError> for Refusal {
             StoreError::AliasTaken { holder: _ } | StoreError::AlreadyExists => {
                 Code::SessionAlreadyExists.into()
             }
+            StoreError::KeyReused => Self::new(
+                Code::SessionAlreadyExists,
+                "this Idempotency-Key was used for another request: choose a new one",
+            ),
             StoreError::ReservationGone => Code::SessionCreationFailed.into(),
             StoreError::NotFound => Code::SessionNotFound.into(),
             StoreError::Ended => Code::SessionEnded.into(),
@@ -118,6 +125,7 @@ mod tests {
             (StoreError::ProjectFull { limit: 10 }, 1002, None),
             (StoreError::UserFull { limit: 20 }, 1002, None),
             (StoreError::AliasTaken { holder: id() }, 1003, None),
+            (StoreError::KeyReused, 1003, None),
             (StoreError::AlreadyExists, 1003, None),
             (StoreError::ReservationGone, 1004, None),
             (StoreError::NotFound, 1001, None),

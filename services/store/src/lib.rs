@@ -10,6 +10,7 @@ pub mod bus;
 pub mod change;
 pub mod error;
 pub mod page;
+pub mod repeat;
 
 pub mod clock;
 pub mod memory;
@@ -24,3 +25,4 @@ pub use directory::{Directory, Fence, Limits, Reservation, Timings, Touch, Untou
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use page::{Cursor, Listing, Page};
+pub use repeat::IdempotencyKey;

@@ -7,6 +7,7 @@
 mod book;
 mod places;
 mod records;
+mod repeats;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +26,7 @@ use crate::{
     directory::{Directory, Fence, Reservation, Timings, Touch, Untouched},
     error::StoreError,
     page::{Listing, Page},
+    repeat::Request,
 };
 
 /// Sessions of one process.
@@ -170,9 +172,18 @@ impl Directory for MemoryStore {
         self.with_book(|book, now| book.claim(id, seen, owner, now))
     }
 
+    async fn begin(&self, request: &Request, id: &SessionId) -> Result<SessionId, StoreError> {
+        self.with_book(|book, now| book.begin(request, id, now))
+    }
+
+    async fn forget(&self, request: &Request, id: &SessionId) -> Result<(), StoreError> {
+        self.with_book(|book, _| book.forget(request, id));
+        Ok(())
+    }
+
     async fn sweep(&self) -> Result<usize, StoreError> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(book.expire(Now::of(self.clock.now_ms())))
+        Ok(book.sweep(Now::of(self.clock.now_ms())))
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn preflight<B>(site: &Site, request: &Request<B>) -> Option<Response
     let headers = response.headers_mut();
     let methods = HeaderValue::from_static("GET, POST, PATCH, DELETE");
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-    let allowed = HeaderValue::from_static("authorization, content-type");
+    let allowed = HeaderValue::from_static("authorization, content-type, idempotency-key");
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
     Some(response)

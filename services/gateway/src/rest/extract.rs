@@ -11,7 +11,7 @@ use termfleet_session::{
     code::{Code, Refusal},
     ids::ProjectId,
 };
-use termfleet_store::{Page, page::MAX_PAGE};
+use termfleet_store::{IdempotencyKey, Page, page::MAX_PAGE, repeat::InvalidKey};
 use tokio::time;
 use utoipa::IntoParams;
 
@@ -32,6 +32,24 @@ impl FromRequestParts<Arc<Edge>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Refused> {
         edge.auth.caller(&parts.headers).map(Self)
+    }
+}
+
+/// What the client calls its request, if it may come again.
+pub(super) struct Repeatable(pub(super) Option<IdempotencyKey>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Repeatable {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let mut keys = parts.headers.get_all("idempotency-key").iter();
+        let Some(key) = keys.next() else { return Ok(Self(None)) };
+        if keys.next().is_some() {
+            return Err(bad("one Idempotency-Key is enough"));
+        }
+        // What is not text is not a key either.
+        let key = key.to_str().unwrap_or_default().parse();
+        key.map(|key| Self(Some(key))).map_err(|error: InvalidKey| Refusal::from(error).into())
     }
 }
 

@@ -13,12 +13,14 @@ use termfleet_session::{
 use super::{
     Now,
     places::{Place, Places},
+    repeats::Repeats,
 };
 use crate::{
     bus::{Hint, What},
     change,
     directory::{Reservation, Timings},
     error::StoreError,
+    repeat::Request,
 };
 
 /// A hint and the project it is about.
@@ -31,6 +33,7 @@ pub(super) struct Book {
     records: HashMap<SessionId, Session>,
     reserved: HashMap<SessionId, Held>,
     places: Places,
+    repeats: Repeats,
     /// When something expires: a reservation, or the record of a closed session. An id is never
     /// both, and stands here once.
     due: BTreeSet<(u64, SessionId)>,
@@ -122,6 +125,27 @@ impl Book {
         Ok(self.open(Session { updated_at: now.at, ..session }, now))
     }
 
+    /// Which session the request makes, or made the first time.
+    pub(super) fn begin(
+        &mut self,
+        request: &Request,
+        id: &SessionId,
+        now: Now,
+    ) -> Result<SessionId, StoreError> {
+        let until_ms = now.ms.saturating_add(self.timings.linger_ms);
+        self.repeats.begin(request, id, now.ms, until_ms)
+    }
+
+    pub(super) fn forget(&mut self, request: &Request, id: &SessionId) {
+        self.repeats.forget(request, id);
+    }
+
+    /// Frees all that has expired, what nothing else looks at included.
+    pub(super) fn sweep(&mut self, now: Now) -> usize {
+        self.repeats.expire(now.ms);
+        self.expire(now)
+    }
+
     /// Frees what has expired; answers how much that was.
     pub(super) fn expire(&mut self, now: Now) -> usize {
         let mut freed = 0;
@@ -204,10 +228,11 @@ impl Book {
     /// Is nothing kept at all, not even an empty set?
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        let Self { timings: _, records, reserved, places, due, hints, version: _ } = self;
+        let Self { timings: _, records, reserved, places, repeats, due, hints, version: _ } = self;
         records.is_empty()
             && reserved.is_empty()
             && places.is_empty()
+            && repeats.is_empty()
             && due.is_empty()
             && hints.is_empty()
     }

@@ -27,6 +27,9 @@ async fn a_sweep_gives_back_all_memory_of_what_has_expired() {
         let plan = Plan::new().project(format!("shop-{n}")).alias(format!("reserved-{n}"));
         store.reserve(&plan.reservation()).await.unwrap();
     }
+    let (tenant, user) = (session.tenant.clone(), session.user.clone());
+    let request = Request { tenant, user, key: "k".parse().unwrap(), body: [0; 32] };
+    store.begin(&request, &session.id).await.unwrap();
     clock.advance(TIMINGS.reservation_ms);
     assert_eq!(store.sweep().await, Ok(5));
     assert_eq!(store.sweep().await, Ok(0));
