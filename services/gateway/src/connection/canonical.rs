@@ -10,6 +10,7 @@ use termfleet_session::{
     limits::{CHANNELS_PER_SOCKET, Size},
     role::Operation,
 };
+use tokio::time::Instant;
 
 use super::{
     Connection,
@@ -39,7 +40,14 @@ impl Connection {
             Err(_) => return self.refuse(About::request(id_of(text)), &malformed(text)),
         };
         if let Err(refusal) = self.limits.message() {
-            return self.refuse(About::request(id), &refusal);
+            return match message {
+                ClientMessage::Resize { channel, cols, rows }
+                    if self.resize_late(self.seats.channel(channel), cols, rows) =>
+                {
+                    Ok(())
+                }
+                _ => self.refuse(About::request(id), &refusal),
+            };
         }
         self.request(id, message)
     }
@@ -200,12 +208,23 @@ impl Connection {
                 let about = this.about(key, id);
                 return this.refuse(about, &refusal);
             }
-            let attachment = this.seats.get(key).and_then(|seat| seat.attachment.as_ref());
-            if let Some(attachment) = attachment {
-                attachment.resize(size);
+            if let Some(seat) = this.seats.get(key) {
+                seat.resize(size);
             }
             Ok(())
         })
+    }
+
+    /// Keeps a size that came too fast, for refusing the last one would leave a wrong size for good.
+    /// False: it is none that could be kept.
+    pub(super) fn resize_late(&mut self, channel: Channel, cols: u64, rows: u64) -> bool {
+        let Channel::Seat(key) = channel else { return false };
+        let Some(size) = Size::new(cols, rows) else { return false };
+        if self.may(Operation::Write).is_err() {
+            return false;
+        }
+        let seat = self.seats.get(key);
+        seat.map(|seat| seat.resize_late(Instant::now(), size)).is_some()
     }
 
     fn control(

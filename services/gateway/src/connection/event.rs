@@ -33,7 +33,7 @@ pub(super) enum Event {
 impl Connection {
     /// Waits for the next event. Every arm is cancel-safe.
     pub(super) async fn next_event(&mut self, incoming: &mut Incoming) -> Event {
-        let next = self.seats.next_input().into_iter().fold(self.heartbeat.next(), Instant::min);
+        let next = self.seats.next_held().into_iter().fold(self.heartbeat.next(), Instant::min);
         if self.timer.deadline() != next {
             self.timer.as_mut().reset(next);
         }

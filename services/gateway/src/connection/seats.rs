@@ -1,7 +1,7 @@
 //! The attachments of one socket. A **seat** is one attachment over its whole life; a **channel** is
 //! what the client calls it at the moment: a number from 1 that is never used again on the socket.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use termfleet_proto::ws::v1::{RequestId, Tier};
 use termfleet_session::{
@@ -15,6 +15,10 @@ use crate::upstream::{Attachment, SeatKey, Token};
 
 /// Rows of scrollback that a client gets that does not say how many (`byte-lane.md` §3).
 pub(super) const SNAPSHOT_ROWS: u32 = 500;
+
+/// How far apart sizes go on that come faster than messages may: as often as a worker applies them
+/// (`byte-lane.md` §7).
+const LATE_SIZE_EVERY: Duration = Duration::from_millis(50);
 
 /// How a client wants to be attached.
 #[derive(Debug, Clone)]
@@ -52,6 +56,8 @@ pub(super) struct Seat {
     pub(super) pending: HashMap<Token, Pending>,
     /// Input that may not go yet.
     pub(super) typing: Typing,
+    /// The newest size of those that came too fast, and when it goes on.
+    pub(super) late_size: Option<(Instant, Size)>,
     /// How output becomes text, for dialects of text.
     pub(super) screen: Option<Screen>,
     /// This client drives, as far as is known.
@@ -92,6 +98,7 @@ impl Seat {
             channel: None,
             pending: HashMap::new(),
             typing,
+            late_size: None,
             screen,
             driver: false,
             epoch: None,
@@ -111,6 +118,28 @@ impl Seat {
     /// A `sync` is on its way: acknowledgements of what was sent before it mean nothing after it.
     pub(super) fn is_syncing(&self) -> bool {
         self.pending.values().any(|pending| matches!(pending, Pending::Sync(_)))
+    }
+
+    /// The client's window has another size, in time.
+    pub(super) fn resize(&mut self, size: Size) {
+        // Older than this one.
+        self.late_size = None;
+        if let Some(attachment) = &self.attachment {
+            attachment.resize(size);
+        }
+    }
+
+    /// The same, of a client that says so too often: of its sizes only the last one must hold.
+    pub(super) fn resize_late(&mut self, now: Instant, size: Size) {
+        let due = self.late_size.map_or(now + LATE_SIZE_EVERY, |(due, _)| due);
+        self.late_size = Some((due, size));
+    }
+
+    /// When something that is held may go.
+    fn due(&self) -> Option<Instant> {
+        self.attachment.as_ref()?;
+        let size = self.late_size.map(|(due, _)| due);
+        self.typing.due().into_iter().chain(size).min()
     }
 
     /// The client was sent output up to here.
@@ -202,15 +231,17 @@ impl Seats {
         self.seats.drain().map(|(_, seat)| seat)
     }
 
-    /// When the next held input may go.
-    pub(super) fn next_input(&self) -> Option<Instant> {
-        let held = |seat: &Seat| seat.attachment.as_ref().and(seat.typing.due());
-        self.seats.values().filter_map(held).min()
+    /// When the next of what is held may go.
+    pub(super) fn next_held(&self) -> Option<Instant> {
+        self.seats.values().filter_map(Seat::due).min()
     }
 
-    /// Sends all held input that may go now.
+    /// Sends all held input, and sizes, that may go now.
     pub(super) fn release(&mut self, now: Instant) {
         for seat in self.seats.values_mut() {
+            if let Some((_, size)) = seat.late_size.take_if(|(due, _)| *due <= now) {
+                seat.resize(size);
+            }
             if let Some(attachment) = &seat.attachment {
                 seat.typing.release(now, |offset, data| attachment.input(offset, data));
             }

@@ -30,7 +30,7 @@ use super::{
     close::Closing,
     errand::Outcome,
     screen::Screen,
-    seats::{Pending, SNAPSHOT_ROWS, Seat, Wish},
+    seats::{Channel, Pending, SNAPSHOT_ROWS, Seat, Wish},
     tell::About,
     typing::Typing,
     voice::Voice,
@@ -84,6 +84,13 @@ impl Connection {
         if !matches!(said, Said::Input { .. })
             && let Err(refusal) = self.limits.message()
         {
+            let name = session.as_ref().or(self.path.as_ref());
+            if let (Said::Resize { cols, rows }, Some(name)) = (&said, name)
+                && let Some(key) = self.names.seats.get(name).copied()
+                && self.resize_late(Channel::Seat(key), *cols, *rows)
+            {
+                return Ok(());
+            }
             return self.refuse(About { name: session, ..About::default() }, &refusal);
         }
         match (said, session) {
@@ -262,9 +269,7 @@ impl Connection {
         }
         let Some(seat) = self.seats.get(key) else { return Ok(()) };
         seat.wish.size = Some(size);
-        if let Some(attachment) = &seat.attachment {
-            attachment.resize(size);
-        }
+        seat.resize(size);
         Ok(())
     }
 
