@@ -217,6 +217,8 @@ pub struct Problem {
     pub code: Code,
     /// The code's name.
     pub name: String,
+    /// What to do about it, for a person.
+    pub advice: String,
     /// May the same request succeed later?
     pub retryable: bool,
     /// When to try again, in milliseconds.
@@ -241,6 +243,7 @@ impl Problem {
             detail: refusal.text.clone(),
             code: refusal.code,
             name: entry.name.to_owned(),
+            advice: entry.advice.to_owned(),
             retryable: refusal.code.retryable(),
             retry_after_ms: refusal.retry_after_ms,
             success: false,

@@ -101,6 +101,9 @@ async fn ctrl_c_ends_everything() -> Result<()> {
     let mut dev = Dev::start().await?;
     let shell = create(&dev, json!({})).await?["processId"].as_u64().context("a pid")?;
     let ptyhost = ptyhost_of(dev.state()).context("a ptyhost runs")?;
+    // Without a dev it would end by itself after a minute; how it does is the ptyhost's own test.
+    let command = std::fs::read_to_string(format!("/proc/{ptyhost}/cmdline"))?;
+    assert!(command.replace('\0', " ").contains("--orphan-after 60 "), "{command}");
     dev.stop().await?;
     until("ptyhost and shell are gone", || async {
         (!is_alive(ptyhost) && !is_alive(u32::try_from(shell).ok()?)).then_some(())
