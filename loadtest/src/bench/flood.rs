@@ -14,6 +14,8 @@ pub(super) async fn measure(rounds: u32) -> Result<Vec<Figure>> {
     let mut terminal = super::terminal(&dev, 0).await?;
     let mut speeds = Vec::new();
     for _ in 0..rounds {
+        // What the last round ended with must not end this one.
+        terminal.memory.output.clear();
         // 63 characters and a line feed, which the terminal makes 65 bytes.
         let line = "x".repeat(63);
         terminal.type_text(&format!("yes {line} | head -c {BYTES}; echo E''ND\n")).await?;
