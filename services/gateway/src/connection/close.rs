@@ -3,7 +3,8 @@
 use std::{borrow::Cow, time::Duration};
 
 use termfleet_session::code::{Code, Refusal};
-use tokio::{task::JoinHandle, time};
+use tokio::time;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::writer::Outgoing;
 use crate::ws::{Close, CloseCode, Ended, WriteError};
@@ -78,11 +79,13 @@ impl From<WriteError> for Closing {
 }
 
 /// Says goodbye and waits until the socket is gone, for a moment at most.
-pub(super) async fn conclude(closing: &Closing, outgoing: Outgoing, reading: JoinHandle<()>) {
-    let abort = reading.abort_handle();
+pub(super) async fn conclude(
+    closing: &Closing,
+    outgoing: Outgoing,
+    reading: AbortOnDropHandle<()>,
+) {
     // Whether it arrives is the client's affair.
     let _ = time::timeout(FAREWELL, outgoing.finish(closing)).await;
-    if time::timeout(READER_TIME, reading).await.is_err() {
-        abort.abort();
-    }
+    // Dropped when its time is over, it is aborted.
+    let _ = time::timeout(READER_TIME, reading).await;
 }

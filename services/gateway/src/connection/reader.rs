@@ -6,10 +6,8 @@
 use std::sync::Arc;
 
 use termfleet_runtime::Tasks;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    task::JoinHandle,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::ws::{Ended, Message, Reader};
 
@@ -43,10 +41,12 @@ impl Incoming {
     }
 }
 
-/// Starts the task. It ends soon after the socket's writer has finished.
-pub(super) fn start(tasks: &Tasks, reader: Reader) -> (JoinHandle<()>, Incoming) {
+/// Starts the task. It ends soon after the socket's writer has finished, and at once when its handle
+/// is dropped: a socket that is given up has nobody to linger for.
+pub(super) fn start(tasks: &Tasks, reader: Reader) -> (AbortOnDropHandle<()>, Incoming) {
     let (sender, queue) = mpsc::channel(AHEAD_MESSAGES);
-    (tasks.spawn("socket reader", read(reader, sender)), Incoming { queue })
+    let reading = tasks.spawn("socket reader", read(reader, sender));
+    (AbortOnDropHandle::new(reading), Incoming { queue })
 }
 
 async fn read(mut reader: Reader, sender: mpsc::Sender<(Heard, Option<OwnedSemaphorePermit>)>) {

@@ -45,6 +45,11 @@ impl World {
         Self::start(Setup::without_auth().limits(change)).await
     }
 
+    /// Everybody is `dev`, and has this long to go when it drains.
+    pub(crate) async fn draining_within(drain_deadline: Duration) -> Self {
+        Self::start(Setup { drain_deadline, ..Setup::without_auth() }).await
+    }
+
     async fn start(mut setup: Setup) -> Self {
         let worker = Fake::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
