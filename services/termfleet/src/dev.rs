@@ -76,12 +76,13 @@ async fn serve(options: cli::Dev) -> Result<()> {
     }
 }
 
-/// Clients are told to go, then the shells end (if they are ours to end), then the worker.
+/// Clients are told to go, then the worker stops, so that it does not mourn the shells, which end
+/// last (if they are ours to end).
 async fn leave(running: Running, drain: &Drain, end_shells: bool) {
     drain.trigger();
     running.gateway.await.ok();
+    running.worker.stop();
     if end_shells && let Err(error) = running.ptyhost.end().await {
         tracing::warn!(%error, "the ptyhost did not end");
     }
-    running.worker.stop();
 }

@@ -69,6 +69,10 @@ impl Session {
     }
 
     pub(super) async fn restarted(&mut self, result: Result<Restarted, Failed>) {
+        // The session may be over meanwhile: then it stays so.
+        if !matches!(self.phase, Phase::Restarting { .. }) {
+            return;
+        }
         let Phase::Restarting { request, old, new } =
             std::mem::replace(&mut self.phase, Phase::Running)
         else {

@@ -122,13 +122,14 @@ impl State {
         self.deliver(seat, delivery);
     }
 
-    /// Hands something to a seat's socket. A worker that overfills it loses the attachment.
+    /// Hands something to a seat's socket. An overfull inbox ends the attachment: its client asks for
+    /// more (snapshots, say) than it reads, or the worker sends more than its credit.
     pub(super) fn deliver(&mut self, id: SeatId, delivery: Delivery) {
         let Some(seat) = self.seats.get(&id) else { return };
         if seat.inbox.push(seat.key, delivery).is_ok() {
             return;
         }
-        tracing::warn!(session = %seat.attach.session, "the worker sent more than its credit");
+        tracing::debug!(session = %seat.attach.session, "an inbox is full: its attachment ends");
         let Some(seat) = self.seats.remove(&id) else { return };
         if let Some(channel) = seat.channel {
             self.channels.remove(&channel);
