@@ -15,7 +15,7 @@ need_command npm || fail "npm is missing. It comes with Node.js (on Debian: apt 
 # command:package pairs; a package is installed only if its command is missing.
 wanted="cc:gcc git:git"
 if [ "${1:-run}" = test ]; then
-  wanted="$wanted chromium:chromium vim:vim htop:htop"
+  wanted="$wanted chromium:chromium vim:vim htop:htop ps:procps"
 fi
 
 missing=""
