@@ -75,10 +75,10 @@ clean: ## Remove everything that was built
 
 $(WEB_MODULES): $(WEB)/package-lock.json
 	@echo "termfleet: installing the web terminal's packages"
-	cd $(WEB) && npm ci --silent --no-audit --no-fund
+	@cd $(WEB) && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 $(WEB_DIST): $(WEB_MODULES) $(WEB_SOURCES)
 	@echo "termfleet: building the web terminal"
-	cd $(WEB) && npm run --silent build
+	@cd $(WEB) && npm run --silent build
 	@touch $@

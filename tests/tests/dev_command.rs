@@ -51,6 +51,18 @@ async fn two_on_one_state_directory_are_told_apart() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_state_directory_is_the_users_alone() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let dev = Dev::start().await?;
+    let mode = |path: &std::path::Path| anyhow::Ok(path.metadata()?.permissions().mode() & 0o777);
+    assert_eq!(mode(dev.state())?, 0o700);
+    for file in ["lock", "signing.key", "ptyhost.sock", "ptyhost.log", "worker.sock", "url"] {
+        assert_eq!(mode(&dev.state().join(file))?, 0o600, "{file}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn other_addresses_than_loopback_are_refused() -> Result<()> {
     let home = tempfile::tempdir()?;
     let state = home.path().to_str().unwrap();

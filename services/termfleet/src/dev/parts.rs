@@ -1,7 +1,10 @@
 //! The parts of `dev`, put together: ptyhost, store, worker, and the gateway that reaches the worker
 //! over a Unix socket in the state directory.
 
-use std::{borrow::Cow, io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow, fs::Permissions, io::ErrorKind, os::unix::fs::PermissionsExt, path::PathBuf,
+    sync::Arc, time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use hyper::body::Bytes;
@@ -142,7 +145,9 @@ fn serve_worker(worker: &Worker, state: &StateDir, tasks: &Tasks) -> Result<()> 
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let incoming = UnixListenerStream::new(UnixListener::bind(&socket)?);
+    let listener = UnixListener::bind(&socket)?;
+    std::fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
+    let incoming = UnixListenerStream::new(listener);
     let worker = worker.clone();
     tasks.spawn("worker", async move {
         if let Err(error) = worker.serve(incoming).await {
