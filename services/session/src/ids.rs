@@ -251,6 +251,11 @@ number!(
     Attempt
 );
 
+number!(
+    /// Which focus set of a project is meant: it grows with every change, with holes.
+    FocusVersion
+);
+
 impl Offset {
     /// The offset this many bytes further on.
     #[must_use]
@@ -268,6 +273,15 @@ impl Offset {
 impl Epoch {
     /// The epoch of the next shell: above the last one, and above any that a store which lost
     /// its newest writes could hand out again (`cluster.md` §5).
+    #[must_use]
+    pub fn next(self, now_ms: u64) -> Self {
+        Self(self.0.saturating_add(1).max(now_ms))
+    }
+}
+
+impl FocusVersion {
+    /// The version after this one at that time of the store: above it, and above any that a store
+    /// which lost its newest writes could hand out again (`cluster.md` §2).
     #[must_use]
     pub fn next(self, now_ms: u64) -> Self {
         Self(self.0.saturating_add(1).max(now_ms))

@@ -7,6 +7,8 @@ pub const SESSIONS_PER_PROJECT: usize = 10;
 pub const SESSIONS_PER_USER: usize = 20;
 /// Sessions of one worker, unless configured: 4096 PTYs are the kernel's own bound.
 pub const SESSIONS_PER_WORKER: usize = 1_000;
+/// Focused sessions of one project (`cluster.md` §2; the first seed's `maxFocusedPerProject`).
+pub const FOCUSED_PER_PROJECT: usize = 4;
 /// How long a reservation holds a place while its shell is being started.
 pub const RESERVATION_MS: u64 = 10_000;
 /// How long a record, its ring and its exit status stay readable after the process ended.
