@@ -228,7 +228,8 @@ export class Attachment {
     if (this.#at?.link !== link) return;
     this.#at = undefined;
     this.#acks.stop();
-    if (this.state.get().phase !== "ended") this.state.patch({ phase: "waiting" });
+    if (this.state.get().phase === "ended") return;
+    this.state.patch({ phase: this.#asking ? "attaching" : "waiting" });
   }
 
   /** A frame of this attachment's channel. */
@@ -250,13 +251,15 @@ export class Attachment {
 
   /** A message about this session that answers no request. */
   message(link: Link, message: ServerMessage): void {
+    // What a link that was left still says is about a channel that is no more.
+    const elsewhere = this.#at !== undefined && this.#at.link !== link;
     switch (message.type) {
       case "attached":
-        return this.#attached(link, message);
+        return elsewhere ? undefined : this.#attached(link, message);
       case "detached":
         return this.#detached(link, message);
       case "event":
-        return this.#event(message.event);
+        return elsewhere ? undefined : this.#event(message.event);
       case "error":
         return this.#error(message);
       default:
@@ -273,6 +276,11 @@ export class Attachment {
     clearTimeout(this.#retryTimer);
     this.#continue(message);
     this.host.settled(this, link);
+  }
+
+  /** Its next channel has been asked for on another link than that of its present one. */
+  get #isMoving(): boolean {
+    return this.#at !== undefined && this.#asking !== undefined && this.#asking !== this.#at.link;
   }
 
   /** Goes on from an `attached` or `synced`. */
@@ -324,6 +332,12 @@ export class Attachment {
     const error = code === undefined ? undefined : new TermfleetError(code, reason || undefined);
     if (!error?.temporary) return this.#end(error);
     this.state.patch({ phase: "attaching" });
+    this.#askAgain(link, error);
+  }
+
+  /** Asks once more for a channel on a link, unless it is being left for another. */
+  #askAgain(link: Link, error: TermfleetError): void {
+    if (this.#asking !== undefined && this.#asking !== link) return;
     this.#asking = link;
     this.#retry(link, error);
   }
@@ -361,6 +375,8 @@ export class Attachment {
       return;
     }
     if (message.code === Code.BadOffset) return; // A snapshot follows by itself.
+    // On a link that is being left, it is this client itself that took over: it is all sent again.
+    if (message.code === Code.TakenOver && this.#isMoving) return;
     if (message.code === Code.TakenOver) this.state.patch({ driver: "other" });
     // Refused input would otherwise be typed later, when nobody expects it.
     if (next !== undefined) this.#lane.truncate(next);
@@ -412,9 +428,8 @@ export class Attachment {
 
   #syncRefused(link: Link, error: TermfleetError): void {
     // A new attachment is the one thing that always leads to a proven state.
-    this.#asking = link;
     if (error.code === Code.BadOffset) this.#track.forget();
-    this.#retry(link, error);
+    this.#askAgain(link, error);
   }
 
   #pump(): void {

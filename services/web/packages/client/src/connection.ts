@@ -1,6 +1,12 @@
 /**
  * The connection to a server: one link at a time, a new one whenever it is lost, and all
  * attachments moved over to it. Before a server that drains goes away the next link stands already.
+ *
+ * ```text
+ *   `#upcoming`          `#link`                   `#old`
+ *   not welcomed yet ──▶ new requests go here ──▶ its attachments are moving ──▶ closed
+ *                 welcome        the next one's welcome          all moved, all answered
+ * ```
  */
 import { Attachment, type AttachmentHost, type AttachOptions } from "./attachment.ts";
 import { LONGEST_RETRY_MS, retryDelay } from "./backoff.ts";
@@ -8,8 +14,9 @@ import { Code, TermfleetError } from "./codes.ts";
 import { Emitter } from "./emitter.ts";
 import type { ServerFrame } from "./frames.ts";
 import { freshIdentity, type Identity } from "./identity.ts";
-import { Link, type LinkEnd, type OpenSocket, openWebSocket } from "./link.ts";
+import { Link, type LinkEnd } from "./link.ts";
 import type { ClientMessage, ServerMessage, Welcome } from "./messages.ts";
+import { type OpenSocket, opener, type WebSocketClass } from "./socket.ts";
 import { Store } from "./store.ts";
 
 export type ConnectionState =
@@ -34,13 +41,19 @@ export interface ConnectionEvents {
 }
 
 export interface ConnectionOptions {
-  /** `ws(s)://host/terminal`. */
-  url: string;
+  /**
+   * `ws(s)://host/terminal`: that of a server or of a balancer before many. Several are gone
+   * through in turn, from one that is chosen at random, so that clients spread over them.
+   */
+  url: string | readonly string[];
   /** The token to sign in with, asked for at every connection; none where none is needed. */
   token?: () => string | undefined;
   /** Who this client is, for the server's log. */
   client?: { name: string; version: string };
   identity?: Identity;
+  /** A class like the platform's own `WebSocket`, for platforms without one (Node.js before 22). */
+  webSocket?: WebSocketClass;
+  /** Opens a socket, where a class is not enough. */
   open?: OpenSocket;
   random?: () => number;
 }
@@ -70,12 +83,21 @@ export class Connection {
   readonly #attachments = new Map<string, Attachment>();
   readonly #channels = new Map<Link, Map<number, Attachment>>();
   readonly #host: AttachmentHost;
+  readonly #open: OpenSocket;
+  readonly #urls: readonly string[];
+  /** Which of them the next link goes to. */
+  #nextUrl: number;
   /** The newest link: new requests go there. */
   #link: Link | undefined;
   /** The link that it replaces while attachments move. */
   #old: { link: Link; waiting: Set<Attachment>; timer: ReturnType<typeof setTimeout> } | undefined;
   /** A link that has not been welcomed yet, while another still serves. */
   #upcoming: Link | undefined;
+  /** The link whose server said that it is going away. */
+  #leaving: Link | undefined;
+  /** Tries in vain to leave it. */
+  #moves = 0;
+  #moveTimer: ReturnType<typeof setTimeout> | undefined;
   #retries = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #connectedAt = 0;
@@ -83,7 +105,12 @@ export class Connection {
   #maxInputBytes = DEFAULT_INPUT_BYTES;
 
   constructor(private readonly options: ConnectionOptions) {
+    const { url, random = Math.random } = options;
     this.#identity = options.identity ?? freshIdentity();
+    this.#open = options.open ?? opener(options.webSocket);
+    this.#urls = typeof url === "string" ? [url] : url;
+    if (this.#urls.length === 0) throw new TypeError("a connection needs a URL");
+    this.#nextUrl = Math.floor(random() * this.#urls.length);
     this.#host = this.#makeHost();
   }
 
@@ -91,12 +118,13 @@ export class Connection {
   connect(): void {
     const { phase } = this.state.get();
     if (phase === "connecting" || phase === "connected") return;
-    this.#open();
+    this.#start();
   }
 
   /** Ends everything on purpose. Attachments wait for the next `connect`. */
   close(): void {
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#moveTimer);
     this.state.set({ phase: "idle" });
     for (const link of [this.#upcoming, this.#old?.link, this.#link]) link?.close();
   }
@@ -135,21 +163,22 @@ export class Connection {
 
   /** Something happened to the network or the page: looks at once how things stand. */
   probe(): void {
-    if (this.state.get().phase === "disconnected") this.#open();
+    if (this.state.get().phase === "disconnected") this.#start();
     else this.#link?.probe();
   }
 
-  #open(): void {
+  #start(): void {
     clearTimeout(this.#retryTimer);
     this.state.set({ phase: "connecting" });
     this.#link = this.#newLink();
   }
 
   #newLink(): Link {
-    const { url, token, client, open = openWebSocket } = this.options;
+    const { token, client } = this.options;
+    const url = this.#urls[this.#nextUrl++ % this.#urls.length] ?? "";
     const link: Link = new Link({
       url,
-      open,
+      open: this.#open,
       token: token?.(),
       client: { name: "termfleet-client", version: "0.1.0", ...client, capabilities: [] },
       onWelcome: (welcome) => this.#welcomed(link, welcome),
@@ -177,17 +206,14 @@ export class Connection {
     this.#upcoming = undefined;
     this.#link = link;
     if (!before) return;
-    const timer = setTimeout(() => this.#dropOld(), HANDOVER_MS);
+    const timer = setTimeout(() => before.close(), HANDOVER_MS);
     this.#old = { link: before, waiting: new Set(this.#attachments.values()), timer };
-    if (this.#old.waiting.size === 0) this.#dropOld();
+    this.#leaveOld();
   }
 
-  #dropOld(): void {
-    const old = this.#old;
-    if (!old) return;
-    clearTimeout(old.timer);
-    this.#old = undefined;
-    old.link.close();
+  /** Nothing is left to move: the old link goes, once what was asked on it is answered. */
+  #leaveOld(): void {
+    if (this.#old?.waiting.size === 0) this.#old.link.retire();
   }
 
   #ended(link: Link, end: LinkEnd): void {
@@ -195,9 +221,12 @@ export class Connection {
     for (const attachment of [...this.#attachments.values()]) attachment.leave(link);
     if (link === this.#upcoming) {
       this.#upcoming = undefined;
+      // The server there does not let this client in either: this one serves as long as it may.
+      if (!FINAL_CLOSE.has(end.closeCode)) this.#moveIn(retryDelay(++this.#moves, this.options.random));
     } else if (link === this.#old?.link) {
       clearTimeout(this.#old.timer);
       this.#old = undefined;
+      if (this.#leaving === this.#link) this.#moveIn(0);
     } else if (link === this.#link) {
       this.#link = this.#upcoming;
       this.#upcoming = undefined;
@@ -221,7 +250,7 @@ export class Connection {
     this.#retries += 1;
     const reason = end.error?.message ?? end.reason;
     this.state.set({ phase: "disconnected", retryAt: Date.now() + wait, reason });
-    this.#retryTimer = setTimeout(() => this.#open(), wait);
+    this.#retryTimer = setTimeout(() => this.#start(), wait);
   }
 
   #frame(link: Link, frame: ServerFrame): void {
@@ -240,7 +269,7 @@ export class Connection {
         this.#owner(link, message.channel, message.sessionId)?.message(link, message);
         break;
       case "draining":
-        this.#drain(message.retryAfterMs);
+        this.#drain(link, message.retryAfterMs);
         break;
       case "token_expiring":
         this.events.emit("tokenExpiring", message.expiresAt);
@@ -256,13 +285,20 @@ export class Connection {
   }
 
   /** The server is going away: the next link is made while this one still serves. */
-  #drain(retryAfterMs: number): void {
-    if (this.#upcoming || this.#old) return;
+  #drain(link: Link, retryAfterMs: number): void {
+    if (link !== this.#link || link === this.#leaving) return;
+    this.#leaving = link;
+    this.#moves = 0;
     const random = this.options.random ?? Math.random;
-    const wait = Math.min(retryAfterMs, LONGEST_RETRY_MS) * random();
-    const link = this.#link;
-    setTimeout(() => {
-      if (this.#link === link && link?.isOpen) this.#upcoming ??= this.#newLink();
+    this.#moveIn(Math.min(retryAfterMs, LONGEST_RETRY_MS) * random());
+  }
+
+  #moveIn(wait: number): void {
+    clearTimeout(this.#moveTimer);
+    this.#moveTimer = setTimeout(() => {
+      // While attachments still come over from an older link, this one is not left.
+      if (this.#leaving !== this.#link || !this.#link?.isOpen || this.#old) return;
+      this.#upcoming ??= this.#newLink();
     }, wait);
   }
 
@@ -282,10 +318,9 @@ export class Connection {
   }
 
   #settled(attachment: Attachment, link: Link): void {
-    const old = this.#old;
-    if (!old || link === old.link) return;
-    old.waiting.delete(attachment);
-    if (old.waiting.size === 0) this.#dropOld();
+    if (!this.#old || link === this.#old.link) return;
+    this.#old.waiting.delete(attachment);
+    this.#leaveOld();
   }
 
   #release(attachment: Attachment): void {
@@ -293,5 +328,6 @@ export class Connection {
       this.#attachments.delete(attachment.sessionId);
     }
     this.#old?.waiting.delete(attachment);
+    this.#leaveOld();
   }
 }

@@ -29,7 +29,6 @@ export {
   REASONS,
 } from "./frames.ts";
 export { claimIdentity, freshIdentity, type Identity } from "./identity.ts";
-export { type OpenSocket, type Socket } from "./link.ts";
 export type {
   ClientMessage,
   ControlAction,
@@ -47,4 +46,5 @@ export {
   type SessionConfig,
   type SessionStatus,
 } from "./session.ts";
+export type { OpenSocket, Socket, WebSocketClass } from "./socket.ts";
 export { Fields, type Readable, Store } from "./store.ts";

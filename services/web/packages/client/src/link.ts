@@ -21,23 +21,7 @@ import {
   type Welcome,
 } from "./messages.ts";
 import { readMessage } from "./read.ts";
-
-/** What is needed of a WebSocket: the seam at which tests stand in for a server. */
-export interface Socket {
-  binaryType: string;
-  onopen: ((event: never) => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number; reason: string }) => void) | null;
-  onerror: ((event: never) => void) | null;
-  send(data: string | Uint8Array<ArrayBuffer>): void;
-  close(code?: number, reason?: string): void;
-}
-
-export type OpenSocket = (url: string, protocol: string) => Socket;
-
-/** Opens the platform's own WebSocket. */
-export const openWebSocket: OpenSocket = (url, protocol) =>
-  new WebSocket(url, protocol) as unknown as Socket;
+import type { OpenSocket, Socket } from "./socket.ts";
 
 /** From opening to `welcome`; a server that has not answered by then is tried again. */
 const WELCOME_TIMEOUT_MS = 5_000;
@@ -86,6 +70,7 @@ export class Link {
   readonly #pending = new Map<string, Pending>();
   #nextId = 1;
   #phase: "opening" | "open" | "ended" = "opening";
+  #retired = false;
   #lastError: ErrorMessage | undefined;
   #beatEveryMs = 25_000;
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
@@ -125,6 +110,7 @@ export class Link {
     const timer = setTimeout(() => {
       this.#pending.delete(id);
       answer(new TermfleetError(Code.ConnectionTimeout, "the server did not answer in time"));
+      if (this.#retired) this.retire();
     }, REQUEST_TIMEOUT_MS);
     this.#pending.set(id, { answer, timer });
     this.#sendText({ ...message, id });
@@ -140,6 +126,12 @@ export class Link {
   /** Asks at once whether anybody is there. */
   probe(): void {
     if (this.#phase === "open") this.#beat();
+  }
+
+  /** Ends it on purpose as soon as nothing is awaited on it. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#pending.size === 0) this.close();
   }
 
   /** Ends it on purpose. */
@@ -211,6 +203,7 @@ export class Link {
     } else {
       pending.answer(message);
     }
+    if (this.#retired) this.retire();
     return true;
   }
 

@@ -2,7 +2,7 @@
 import type { AttachmentState, Screen } from "../src/attachment.ts";
 import { Connection, type ConnectionOptions } from "../src/connection.ts";
 import { type ClientFrame, decodeFrame, encodeFrame, type ServerFrame } from "../src/frames.ts";
-import type { Socket } from "../src/link.ts";
+import type { Socket } from "../src/socket.ts";
 import type { Attached } from "../src/messages.ts";
 
 export const SESSION = "aaaaaaaa-bbbbbbbbbbbbbbbbbbbbbbbbbb";
