@@ -10,7 +10,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use termfleet_session::ids::{ProjectId, SessionId, TenantId};
+use termfleet_session::{
+    focus::FocusSet,
+    ids::{ProjectId, SessionId, TenantId},
+};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::error::StoreError;
@@ -46,7 +49,12 @@ pub enum Hint {
         /// not higher than one heard before tells nothing new.
         version: u64,
     },
-    /// Hints were lost: read the listing again.
+    /// The project's focus is this now, the whole of it.
+    Focus {
+        /// Of several sets the one with the highest version holds.
+        set: FocusSet,
+    },
+    /// Hints were lost: read the listing and the focus again.
     Resync,
 }
 
@@ -151,7 +159,7 @@ mod tests {
     fn version(hint: Option<Hint>) -> Option<u64> {
         match hint {
             Some(Hint::Session { version, .. }) => Some(version),
-            Some(Hint::Resync) | None => None,
+            Some(Hint::Focus { .. } | Hint::Resync) | None => None,
         }
     }
 

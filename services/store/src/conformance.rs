@@ -17,13 +17,14 @@ use async_trait::async_trait;
 use crate::{
     bus::Bus,
     directory::{Directory, Timings},
+    focus::Focus,
 };
 
 /// A store to test, and the means to let its time pass.
 #[async_trait]
 pub trait Stage: Sized + Send + Sync + 'static {
     /// The implementation.
-    type Store: Directory + Bus + 'static;
+    type Store: Directory + Bus + Focus + 'static;
 
     /// Random plays against the model; fewer where each costs real time.
     const PLAYS: u32 = 128;
@@ -154,6 +155,17 @@ promises! { $
         only_the_projects_own_subscribers_hear,
         what_changes_nothing_or_only_activity_is_not_told,
         an_assertion_after_a_loss_is_heard_as_a_creation,
+    }
+    focus {
+        a_change_is_read_back_and_told_step_by_step,
+        fifty_changers_never_exceed_the_limit_and_lose_nothing,
+        a_wrong_expectation_conflicts_and_tells_the_set,
+        what_is_no_session_of_the_project_is_not_focused,
+        a_session_that_closes_or_is_suspended_is_unfocused,
+        typing_keeps_the_focus_and_focus_is_activity,
+        versions_grow_when_time_stands_still_and_with_it,
+        a_set_that_the_store_lost_is_asserted_and_versions_go_on,
+        projects_and_tenants_focus_apart,
     }
 }
 

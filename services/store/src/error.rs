@@ -5,7 +5,7 @@
 
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{Epoch, SessionId},
+    ids::{Epoch, FocusVersion, SessionId},
 };
 
 /// When a caller that lost a race over a record should look again: the winner's write is done by
@@ -64,6 +64,12 @@ pub enum StoreError {
         /// The epoch in the store.
         stored: Epoch,
     },
+    /// The project's focus has changed since it was read: read again.
+    #[error("the focus set is at version {current}")]
+    FocusMoved {
+        /// The version in the store.
+        current: FocusVersion,
+    },
     /// The cursor is not one that a listing gave.
     #[error("not a cursor of a listing")]
     BadCursor,
@@ -96,7 +102,9 @@ impl From<StoreError> for Refusal {
             StoreError::ReservationGone => Code::SessionCreationFailed.into(),
             StoreError::NotFound => Code::SessionNotFound.into(),
             StoreError::Ended => Code::SessionEnded.into(),
-            StoreError::Superseded { current: _ } | StoreError::Outdated { stored: _ } => {
+            StoreError::Superseded { current: _ }
+            | StoreError::Outdated { stored: _ }
+            | StoreError::FocusMoved { current: _ } => {
                 Self::from(Code::ServiceUnavailable).retry_after(LOST_RACE_RETRY_MS)
             }
             StoreError::BadCursor => Self::new(Code::BadMessage, "cursor is not one of a listing"),
@@ -132,6 +140,11 @@ mod tests {
             (StoreError::Ended, 1006, None),
             (StoreError::Superseded { current }, 5003, Some(LOST_RACE_RETRY_MS)),
             (StoreError::Outdated { stored: current }, 5003, Some(LOST_RACE_RETRY_MS)),
+            (
+                StoreError::FocusMoved { current: FocusVersion::new(3) },
+                5003,
+                Some(LOST_RACE_RETRY_MS),
+            ),
             (StoreError::BadCursor, 2004, None),
             (StoreError::Misplaced, 5001, None),
             (StoreError::Unavailable { retry_after_ms: 700 }, 5003, Some(700)),

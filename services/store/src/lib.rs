@@ -1,10 +1,12 @@
-//! What the processes of a cluster share, behind traits: sessions with their places and names, and
-//! hints about them. Services name the traits only; the binary picks the implementation.
+//! What the processes of a cluster share, behind traits: sessions with their places and names, which
+//! of them are focused, and hints about both. Services name the traits only; the binary picks the implementation.
 //!
 //! The memory store serves a cluster of one process. Every implementation passes `conformance`
 //! (feature of that name) as it is.
 
 pub mod directory;
+
+pub mod focus;
 
 pub mod bus;
 pub mod change;
@@ -23,6 +25,7 @@ pub use change::Change;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use directory::{Directory, Fence, Limits, Reservation, Timings, Touch, Untouched};
 pub use error::StoreError;
+pub use focus::Focus;
 pub use memory::MemoryStore;
 pub use page::{Cursor, Listing, Page};
 pub use repeat::IdempotencyKey;

@@ -2,9 +2,10 @@
 //!
 //! It serves `dev` and tests, and it is the model that the shared store is held against. Nothing
 //! outlives the process; a worker that comes back asserts its sessions. Here is the lock, the clock
-//! and the bus; what happens under the lock is in `book`, `records` and `places`.
+//! and the bus; what happens under the lock is in `book`, `records`, `focus` and `places`.
 
 mod book;
+mod focus;
 mod places;
 mod records;
 mod repeats;
@@ -14,7 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use termfleet_session::{
-    ids::{Alias, Epoch, ProjectId, SessionId, TenantId, UserId},
+    focus::{Change as FocusChange, FocusSet},
+    ids::{Alias, Epoch, FocusVersion, ProjectId, SessionId, TenantId, UserId},
     record::{Owner, Patch, Session},
 };
 
@@ -25,6 +27,7 @@ use crate::{
     clock::{Clock, SystemClock},
     directory::{Directory, Fence, Reservation, Timings, Touch, Untouched},
     error::StoreError,
+    focus::Focus,
     page::{Listing, Page},
     repeat::Request,
 };
@@ -184,6 +187,36 @@ impl Directory for MemoryStore {
     async fn sweep(&self) -> Result<usize, StoreError> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(book.sweep(Now::of(self.clock.now_ms())))
+    }
+}
+
+#[async_trait]
+impl Focus for MemoryStore {
+    async fn focused(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectId,
+    ) -> Result<FocusSet, StoreError> {
+        Ok(self.with_book(|book, _| book.focused(tenant, project)))
+    }
+
+    async fn refocus(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectId,
+        seen: FocusVersion,
+        change: &FocusChange,
+    ) -> Result<Vec<FocusSet>, StoreError> {
+        self.with_book(|book, now| book.refocus(tenant, project, seen, change, now))
+    }
+
+    async fn assert_focus(
+        &self,
+        tenant: &TenantId,
+        project: &ProjectId,
+        set: &FocusSet,
+    ) -> Result<FocusSet, StoreError> {
+        Ok(self.with_book(|book, _| book.assert_focus(tenant, project, set)))
     }
 }
 

@@ -128,6 +128,7 @@ impl Watcher {
             }
             match self.subscription.recv().await? {
                 Hint::Session { id, what: _, version: _ } => self.look_up(id).await,
+                Hint::Focus { set: _ } => {}
                 Hint::Resync => self.look_at_all().await,
             }
         }

@@ -12,6 +12,7 @@ use termfleet_session::{
 
 use super::{
     Now,
+    focus::Focuses,
     places::{Place, Places},
     repeats::Repeats,
 };
@@ -34,6 +35,7 @@ pub(super) struct Book {
     reserved: HashMap<SessionId, Held>,
     places: Places,
     repeats: Repeats,
+    pub(super) focuses: Focuses,
     /// When something expires: a reservation, or the record of a closed session. An id is never
     /// both, and stands here once.
     due: BTreeSet<(u64, SessionId)>,
@@ -66,6 +68,11 @@ impl Book {
 
     pub(super) fn of_user(&self, tenant: &TenantId, user: &UserId) -> Vec<Session> {
         self.places.of_user(tenant, user).filter_map(|id| self.get(id)).cloned().collect()
+    }
+
+    /// Keeps a hint for whoever publishes it.
+    pub(super) fn hint(&mut self, hint: Published) {
+        self.hints.push(hint);
     }
 
     /// The hints since the last time.
@@ -143,6 +150,7 @@ impl Book {
     /// Frees all that has expired, what nothing else looks at included.
     pub(super) fn sweep(&mut self, now: Now) -> usize {
         self.repeats.expire(now.ms);
+        self.focuses.expire(now.ms, self.timings.linger_ms);
         self.expire(now)
     }
 
@@ -179,7 +187,7 @@ impl Book {
         }
     }
 
-    /// Writes a record with all that follows: its places, its end, and a hint.
+    /// Writes a record with all that follows: its places, its end, a hint, and the loss of its focus.
     pub(super) fn write(&mut self, session: Session, what: What, now: Now) -> Session {
         let place = Place::from(&session);
         let what = if session.status == Status::Closed {
@@ -192,7 +200,8 @@ impl Book {
         };
         self.version = now.ms.max(self.version + 1);
         let hint = Hint::Session { what, id: session.id.clone(), version: self.version };
-        self.hints.push((session.tenant.clone(), session.project.clone(), hint));
+        self.hint((session.tenant.clone(), session.project.clone(), hint));
+        self.unfocus_if_away(&session, now);
         self.write_quietly(session)
     }
 
@@ -228,11 +237,22 @@ impl Book {
     /// Is nothing kept at all, not even an empty set?
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        let Self { timings: _, records, reserved, places, repeats, due, hints, version: _ } = self;
+        let Self {
+            timings: _,
+            records,
+            reserved,
+            places,
+            repeats,
+            focuses,
+            due,
+            hints,
+            version: _,
+        } = self;
         records.is_empty()
             && reserved.is_empty()
             && places.is_empty()
             && repeats.is_empty()
+            && focuses.is_empty()
             && due.is_empty()
             && hints.is_empty()
     }

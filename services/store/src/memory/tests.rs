@@ -1,9 +1,12 @@
 //! Nothing stays in memory that nobody can reach any more.
 
+use termfleet_session::focus::Step;
+
 use super::*;
 use crate::{
     clock::ManualClock,
     conformance::script::{Plan, close, create},
+    focus::{self, Wanted},
 };
 
 const TIMINGS: Timings = Timings { reservation_ms: 100, linger_ms: 1_000 };
@@ -22,7 +25,11 @@ async fn a_sweep_gives_back_all_memory_of_what_has_expired() {
     let (store, clock) = store();
     let session = create(&store, &Plan::new().alias("closed")).await.unwrap();
     close(&store, &session.id).await;
-    create(&store, &Plan::new().alias("closed")).await.unwrap();
+    let again = create(&store, &Plan::new().alias("closed")).await.unwrap();
+    let steps = vec![Step::focus(again.id.clone())];
+    let (tenant, project) = (again.tenant.clone(), again.project.clone());
+    let wanted = Wanted { tenant, project, steps, expected: None, max: 4 };
+    focus::change(&store, &wanted).await.unwrap();
     for n in 0..5 {
         let plan = Plan::new().project(format!("shop-{n}")).alias(format!("reserved-{n}"));
         store.reserve(&plan.reservation()).await.unwrap();
