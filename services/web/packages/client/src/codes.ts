@@ -2,6 +2,7 @@
  * Every code that a server refuses something with: what it means, what a person should do about it,
  * and whether trying again helps. A test compares the table with the server's own.
  */
+import type { FocusState } from "./focus.ts";
 
 /** Whether the same request may succeed later: as it is, corrected, or not at all. */
 export type Retry = "never" | "later" | "corrected";
@@ -135,6 +136,7 @@ export const CODES: ReadonlyMap<number, CodeEntry> = new Map(
 export const Code = {
   SessionNotFound: 1001,
   SessionLimitExceeded: 1002,
+  VersionConflict: 1005,
   SessionEnded: 1006,
   SessionSuspended: 1007,
   ConnectionFailed: 2001,
@@ -160,6 +162,8 @@ export class TermfleetError extends Error {
     message?: string,
     /** When to try again, in milliseconds, if the server said so. */
     readonly retryAfterMs?: number,
+    /** What the focus is, after a version conflict. */
+    readonly focusState?: FocusState,
   ) {
     super(message ?? CODES.get(code)?.text ?? "the server refused this");
   }

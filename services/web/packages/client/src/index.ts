@@ -20,6 +20,7 @@ export {
   type ConnectionState,
 } from "./connection.ts";
 export { Emitter, type Unsubscribe } from "./emitter.ts";
+export { type FocusChange, type FocusSet, type FocusState, FocusStore } from "./focus.ts";
 export {
   decodeFrame,
   encodeFrame,
@@ -38,7 +39,14 @@ export type {
   Welcome,
 } from "./messages.ts";
 export { socketUrl, watchPage } from "./page.ts";
-export { type ApiOptions, type SessionPatch, TerminalApi } from "./rest.ts";
+export {
+  type ApiOptions,
+  type Metrics,
+  type Project,
+  type SessionPatch,
+  TerminalApi,
+  type Ticket,
+} from "./rest.ts";
 export {
   type CreateSession,
   isAlive,

@@ -61,6 +61,26 @@ export class JsonObject {
     return value.map((item: unknown) => read(new JsonObject(item, `${this.what}.${name}`)));
   }
 
+  /** As {@link object}, where it may be absent. */
+  optionalObject(name: string): JsonObject | undefined {
+    return this.#given(name) === undefined ? undefined : this.object(name);
+  }
+
+  /** A list of strings. */
+  texts(name: string): string[] {
+    const value = this.#given(name);
+    if (!Array.isArray(value)) throw this.#wrong(name);
+    return value.map((item: unknown) => {
+      if (typeof item !== "string") throw this.#wrong(name);
+      return item;
+    });
+  }
+
+  /** All fields, as they came. */
+  get fields(): Readonly<Record<string, unknown>> {
+    return this.#fields;
+  }
+
   /** An object whose values are all strings; absent is empty. */
   strings(name: string): Record<string, string> {
     const value = this.#given(name) ?? {};

@@ -199,7 +199,8 @@ export class Link {
     clearTimeout(pending.timer);
     this.#pending.delete(id);
     if (message.type === "error") {
-      pending.answer(new TermfleetError(message.code, message.message, message.retryAfterMs));
+      const { code, message: text, retryAfterMs, focusState } = message;
+      pending.answer(new TermfleetError(code, text, retryAfterMs, focusState));
     } else {
       pending.answer(message);
     }

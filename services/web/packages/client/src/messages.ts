@@ -1,4 +1,5 @@
 /** The JSON messages of `termfleet.v1`, as discriminated unions; bytes travel in `frames.ts`. */
+import type { FocusChange, FocusState } from "./focus.ts";
 import type { Reason } from "./frames.ts";
 import type { CreateSession, Session } from "./session.ts";
 
@@ -39,6 +40,13 @@ export type ClientMessage =
   | { type: "view"; channel: number; visible: boolean }
   | { type: "control"; channel: number; action: ControlAction }
   | { type: "close"; sessionId: string }
+  | {
+      type: "focus";
+      projectId: string;
+      changes: readonly FocusChange[];
+      /** Refused if the version has moved on. */
+      expectedVersion?: number;
+    }
   | { type: "subscribe" | "unsubscribe"; projectId: string }
   | { type: "auth_refresh"; token: string }
   | { type: "heartbeat"; timestamp: number };
@@ -119,6 +127,15 @@ export interface ErrorMessage {
   retryAfterMs?: number;
   nextInputOffset?: number;
   offset?: number;
+  /** After a version conflict: what the focus is. */
+  focusState?: FocusState;
+}
+
+/** A session gained or lost the focus; the whole set as it is then. */
+export interface FocusUpdate extends FocusState {
+  type: "focus_update";
+  sessionId: string;
+  focused: boolean;
 }
 
 /** What a client is sent. */
@@ -132,10 +149,15 @@ export type ServerMessage = { id?: string } & (
   | { type: "done"; channel: number; action: string }
   | { type: "closed"; sessionId: string }
   | { type: "session_closed"; sessionId: string; reason: string; exitCode?: number }
-  | { type: "subscribed"; projectId: string; sessions: Session[] }
+  | FocusUpdate
+  | { type: "focused"; focusState: FocusState }
+  | { type: "subscribed"; projectId: string; focusState?: FocusState; sessions: Session[] }
+  | { type: "unsubscribed"; projectId: string }
   | { type: "draining"; retryAfterMs: number }
   | { type: "token_expiring" | "auth_refreshed"; expiresAt: string }
   | { type: "heartbeat"; timestamp?: number; serverTime: number }
+  /** How the service as a whole is: what it can't do now. */
+  | { type: "service_status"; mode: string; degraded: string[] }
   /** A type that this client makes nothing of: servers may be newer. */
   | { type: "other"; name: string }
 );

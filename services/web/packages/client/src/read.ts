@@ -1,4 +1,5 @@
 /** Reads the server's JSON messages. Unknown fields, types and kinds are no error: servers may be newer. */
+import { type FocusState, readFocusState } from "./focus.ts";
 import { REASONS, type Reason } from "./frames.ts";
 import { JsonObject, MessageError } from "./json.ts";
 import type {
@@ -56,8 +57,18 @@ function body(json: JsonObject): ServerMessage {
     }
     case "subscribed": {
       const sessions = json.list("sessions", readSession);
-      return { type, projectId: json.string("projectId"), sessions };
+      return { type, projectId: json.string("projectId"), ...focusOf(json), sessions };
     }
+    case "unsubscribed":
+      return { type, projectId: json.string("projectId") };
+    case "focused":
+      return { type, focusState: readFocusState(json.object("focusState")) };
+    case "focus_update": {
+      const [sessionId, focused] = [json.string("sessionId"), json.boolean("focused")];
+      return { type, sessionId, focused, ...readFocusState(json) };
+    }
+    case "service_status":
+      return { type, mode: json.string("mode"), degraded: json.texts("degraded") };
     case "draining":
       return { type, retryAfterMs: json.count("retryAfterMs") };
     case "token_expiring":
@@ -137,7 +148,14 @@ function error(json: JsonObject): ErrorMessage {
     ...optional(json, "retryAfterMs"),
     ...optional(json, "nextInputOffset"),
     ...optional(json, "offset"),
+    ...focusOf(json),
   };
+}
+
+/** The focus that a message may carry, as an object to spread. */
+function focusOf(json: JsonObject): { focusState?: FocusState } {
+  const focus = json.optionalObject("focusState");
+  return focus === undefined ? {} : { focusState: readFocusState(focus) };
 }
 
 function event(json: JsonObject): SessionEvent {

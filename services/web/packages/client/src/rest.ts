@@ -1,5 +1,6 @@
-/** The REST interface for sessions, at `/api/terminal`. */
+/** The REST interface for sessions, projects and focus, at `/api/terminal`. */
 import { Code, TermfleetError } from "./codes.ts";
+import { type FocusSet, type FocusState, readFocusSet, readFocusState } from "./focus.ts";
 import { JsonObject, MessageError } from "./json.ts";
 import { type CreateSession, readSession, type Session } from "./session.ts";
 
@@ -16,9 +17,39 @@ export interface SessionPatch {
   labels?: Record<string, string>;
 }
 
+/** A project in which the caller has sessions that are not closed. */
+export interface Project {
+  projectId: string;
+  totalSessions: number;
+  activeSessions: number;
+  suspendedSessions: number;
+  /** ISO 8601, exact to 10 seconds. */
+  lastActivityAt: string;
+}
+
+/** Signs one socket in, once and soon, where no header and no message can: `?ticket=`. */
+export interface Ticket {
+  ticket: string;
+  /** ISO 8601. */
+  expiresAt?: string;
+}
+
+/** Figures by name, as the server knows them: what it cannot know is not there. */
+export type Metrics = Readonly<Record<string, unknown>>;
+
 type Read<T> = (json: JsonObject) => T;
 
 const oneSession: Read<Session> = (json) => readSession(json.object("session"));
+
+const metrics: Read<Metrics> = (json) => json.object("metrics").fields;
+
+const oneProject: Read<Project> = (json) => ({
+  projectId: json.string("projectId"),
+  totalSessions: json.count("totalSessions"),
+  activeSessions: json.count("activeSessions"),
+  suspendedSessions: json.count("suspendedSessions"),
+  lastActivityAt: json.string("lastActivityAt"),
+});
 
 export class TerminalApi {
   constructor(private readonly options: ApiOptions = {}) {}
@@ -34,19 +65,13 @@ export class TerminalApi {
   }
 
   /** All sessions of a project, oldest first, ended ones too while their records are kept. */
-  async listSessions(projectId: string): Promise<Session[]> {
-    const path = `/projects/${encodeURIComponent(projectId)}/sessions`;
-    const sessions: Session[] = [];
-    let query = "";
-    for (;;) {
-      const page = await this.#call("GET", path + query, (json) => ({
-        sessions: json.list("sessions", readSession),
-        next: json.optionalString("nextCursor"),
-      }));
-      sessions.push(...page.sessions);
-      if (page.next === undefined) return sessions;
-      query = `?cursor=${encodeURIComponent(page.next)}`;
-    }
+  listSessions(projectId: string): Promise<Session[]> {
+    return this.#pages(`${project(projectId)}/sessions`, "sessions", readSession);
+  }
+
+  /** The caller's projects: those in which they have sessions. */
+  listProjects(): Promise<Project[]> {
+    return this.#pages("/projects", "projects", oneProject);
   }
 
   updateSession(id: string, patch: SessionPatch): Promise<Session> {
@@ -56,6 +81,78 @@ export class TerminalApi {
   /** Ends a session and everything that runs in it. */
   deleteSession(id: string): Promise<void> {
     return this.#call("DELETE", `/sessions/${encodeURIComponent(id)}`, () => undefined);
+  }
+
+  /** Stops every program of a project's sessions; answers of how many. Their state is kept. */
+  suspendProject(projectId: string): Promise<number> {
+    const path = `${project(projectId)}/suspend`;
+    return this.#call("POST", path, (json) => json.count("suspendedCount"));
+  }
+
+  /** Lets them go on; answers the sessions that stood still. */
+  resumeProject(projectId: string): Promise<Session[]> {
+    const path = `${project(projectId)}/resume`;
+    return this.#call("POST", path, (json) => json.list("resumedSessions", readSession));
+  }
+
+  /** Which of a project's sessions are focused. */
+  async getFocus(projectId: string): Promise<FocusState> {
+    return { projectId, ...(await this.#call("GET", `${project(projectId)}/focus`, readFocusSet)) };
+  }
+
+  /**
+   * Gives sessions of a project the focus, in this order, or takes it from them. With
+   * `expectedVersion` it is refused if the version has moved on; the refusal carries the set.
+   */
+  async setFocus(
+    projectId: string,
+    sessions: string | readonly string[],
+    focused: boolean,
+    expectedVersion?: number,
+  ): Promise<FocusState> {
+    const which =
+      typeof sessions === "string" ? { sessionId: sessions } : { sessionIds: sessions };
+    const body = { projectId, ...which, focused, expectedVersion };
+    return { projectId, ...(await this.#call("PUT", "/focus", readFocusSet, { body })) };
+  }
+
+  /** The same for one session whose project need not be known. */
+  focusSession(id: string, focused: boolean): Promise<FocusSet> {
+    const path = `/sessions/${encodeURIComponent(id)}/focus`;
+    return this.#call("PUT", path, readFocusSet, { body: { focused } });
+  }
+
+  /** A ticket for one socket of a dialect that knows no handshake. */
+  createTicket(): Promise<Ticket> {
+    return this.#call("POST", "/tickets", (json) => {
+      const expiresAt = json.optionalString("expiresAt");
+      return { ticket: json.string("ticket"), ...(expiresAt === undefined ? {} : { expiresAt }) };
+    });
+  }
+
+  /** A session's figures. */
+  sessionMetrics(id: string): Promise<Metrics> {
+    return this.#call("GET", `/metrics/sessions/${encodeURIComponent(id)}`, metrics);
+  }
+
+  /** The figures of the whole system, for administrators. */
+  systemMetrics(): Promise<Metrics> {
+    return this.#call("GET", "/metrics/system", metrics);
+  }
+
+  /** All pages of a list. */
+  async #pages<T>(path: string, name: string, read: Read<T>): Promise<T[]> {
+    const all: T[] = [];
+    let query = "";
+    for (;;) {
+      const page = await this.#call("GET", path + query, (json) => ({
+        items: json.list(name, read),
+        next: json.optionalString("nextCursor"),
+      }));
+      all.push(...page.items);
+      if (page.next === undefined) return all;
+      query = `?cursor=${encodeURIComponent(page.next)}`;
+    }
   }
 
   async #call<T>(
@@ -97,11 +194,22 @@ function problem(status: number, json: unknown): TermfleetError {
       fields.count("code"),
       fields.optionalString("detail"),
       fields.optionalCount("retryAfterMs"),
+      focusOf(fields),
     );
   }
   if (status === 401) return new TermfleetError(Code.Unauthorized);
   if (status === 403) return new TermfleetError(Code.Forbidden);
   return new TermfleetError(Code.InternalError, `the server answered with status ${status}`);
+}
+
+/** What the focus is, in the refusal of a change that came too late. */
+function focusOf(problem: JsonObject): FocusState | undefined {
+  const state = problem.optionalObject("focusState");
+  return state && readFocusState(state);
+}
+
+function project(id: string): string {
+  return `/projects/${encodeURIComponent(id)}`;
 }
 
 function randomKey(): string {

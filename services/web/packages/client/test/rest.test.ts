@@ -72,6 +72,70 @@ test("a list is read to its last page", async () => {
   ]);
 });
 
+const FOCUS = { focusedSessions: ["a"], totalFocused: 1, maxFocused: 4, version: 9 };
+
+test("focus is read, given to one or several, and taken with the version it was decided by", async () => {
+  const answer = { body: { success: true, ...FOCUS } };
+  const { api: it, calls } = api(answer, answer, answer, answer);
+  expect(await it.getFocus("p")).toEqual({ projectId: "p", ...FOCUS });
+  await it.setFocus("p", "a", true);
+  await it.setFocus("p", ["a", "b"], false, 8);
+  expect(await it.focusSession("a", true)).toEqual(FOCUS);
+  expect(calls.map(({ method, url, body }) => [method, url, body])).toEqual([
+    ["GET", "/api/terminal/projects/p/focus", undefined],
+    ["PUT", "/api/terminal/focus", { projectId: "p", sessionId: "a", focused: true }],
+    [
+      "PUT",
+      "/api/terminal/focus",
+      { projectId: "p", sessionIds: ["a", "b"], focused: false, expectedVersion: 8 },
+    ],
+    ["PUT", "/api/terminal/sessions/a/focus", { focused: true }],
+  ]);
+});
+
+test("a focus that came too late is refused with the focus as it is", async () => {
+  const focusState = { projectId: "p", ...FOCUS };
+  const { api: it } = api({ status: 409, body: { code: 1005, detail: "moved on", focusState } });
+  await expect(it.setFocus("p", "b", true, 3)).rejects.toMatchObject({
+    code: Code.VersionConflict,
+    focusState,
+  });
+});
+
+test("projects are listed, stopped and set going again", async () => {
+  const counts = { totalSessions: 2, activeSessions: 1, suspendedSessions: 1 };
+  const project = { projectId: "a b", ...counts, lastActivityAt: "2030-01-01T00:00:00Z" };
+  const { api: it, calls } = api(
+    { body: { projects: [project] } },
+    { body: { suspendedCount: 2 } },
+    { body: { resumedSessions: [SESSION] } },
+  );
+  expect(await it.listProjects()).toEqual([project]);
+  expect(await it.suspendProject("a b")).toBe(2);
+  expect((await it.resumeProject("a b")).map(({ id }) => id)).toEqual([SESSION.id]);
+  expect(calls.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    "GET /api/terminal/projects",
+    "POST /api/terminal/projects/a%20b/suspend",
+    "POST /api/terminal/projects/a%20b/resume",
+  ]);
+});
+
+test("tickets and figures are asked for", async () => {
+  const { api: it, calls } = api(
+    { status: 201, body: { ticket: "t1", expiresAt: "2030-01-01T00:00:30Z" } },
+    { body: { metrics: { bytesIn: 3 } } },
+    { body: { metrics: { sessions: 4 } } },
+  );
+  expect(await it.createTicket()).toEqual({ ticket: "t1", expiresAt: "2030-01-01T00:00:30Z" });
+  expect(await it.sessionMetrics("a")).toEqual({ bytesIn: 3 });
+  expect(await it.systemMetrics()).toEqual({ sessions: 4 });
+  expect(calls.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    "POST /api/terminal/tickets",
+    "GET /api/terminal/metrics/sessions/a",
+    "GET /api/terminal/metrics/system",
+  ]);
+});
+
 test("a problem document becomes a refusal with its code", async () => {
   const body = { code: 1002, detail: "10 of 10 sessions", retryAfterMs: 500 };
   const { api: it } = api({ status: 429, body });
