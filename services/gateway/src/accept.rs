@@ -5,10 +5,9 @@
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use data_encoding::BASE32_NOPAD;
-use prometheus_client::registry::Registry;
 use socket2::SockRef;
 use termfleet_proto::ws::v1::ServerInfo;
-use termfleet_runtime::{Backoff, Drain, Tasks};
+use termfleet_runtime::{Backoff, Drain, Part, Tasks};
 use termfleet_store::{Bus, Directory};
 use termfleet_token::Verifier;
 use tokio::{
@@ -90,7 +89,7 @@ impl Gateway {
     /// A gateway of these parts; its metrics are registered here. Without a verifier it answers to
     /// loopback names and pages alone.
     #[must_use]
-    pub fn new(parts: Parts, metrics: &mut Registry) -> Self {
+    pub fn new(parts: Parts, metrics: Part<'_>) -> Self {
         let Parts { mut config, verifier, directory, bus, upstream, pages, drain } = parts;
         let (tasks, auth) = (Tasks::new(), Auth::new(verifier));
         if auth.is_off() {
@@ -145,6 +144,7 @@ impl Gateway {
         }
         edge.tasks.spawn("upkeep", upkeep(Arc::clone(&edge)));
         edge.drain.draining().await;
+        edge.metrics.draining();
 
         if let Err(unfinished) = edge.tasks.wait(edge.config.drain_deadline).await {
             tracing::warn!(%unfinished, "the drain's time is over: what is left is dropped");

@@ -116,7 +116,7 @@ struct Connection {
 impl Connection {
     fn new(edge: Arc<Edge>, writer: Writer, opened: Opened) -> Self {
         let Opened { connection_id, identity, place, dialect, session, peer: _, limits } = opened;
-        let now = Instant::now();
+        let (now, sent) = (Instant::now(), edge.metrics.sent.clone());
         let drain = Box::pin(edge.drain.child_token().cancelled_owned());
         Self {
             edge,
@@ -129,7 +129,7 @@ impl Connection {
             limits,
             offences: Offences::default(),
             heartbeat: Heartbeat::new(now),
-            outgoing: Outgoing::new(writer),
+            outgoing: Outgoing::new(writer, sent),
             inbox: Inbox::default(),
             seats: Seats::default(),
             names: Names::default(),

@@ -1,4 +1,5 @@
-//! What the edge counts: requests by route, sockets by dialect, refusals by code.
+//! What the edge counts: requests by route, sockets by dialect, bytes by direction, attachments by
+//! what became of them, refusals by code.
 //!
 //! Every label value there can be is registered at the start, so that a dashboard shows zeros, and
 //! none of them comes from a client.
@@ -9,9 +10,10 @@ use http::{Method, StatusCode};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::Registry,
 };
-use termfleet_session::code::{Code, TABLE};
+use termfleet_proto::ws::frame::{REASONS, Reason};
+use termfleet_runtime::Part;
+use termfleet_session::code::{CLASSES as ERRORS, Code, TABLE};
 
 use crate::{dialect::Dialect, route::ROUTES};
 
@@ -40,6 +42,39 @@ struct CodeLabel {
     code: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TypeLabel {
+    r#type: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttachLabels {
+    recovered: &'static str,
+    reason: &'static str,
+}
+
+impl AttachLabels {
+    fn of(reason: Option<Reason>) -> Self {
+        match reason {
+            None => Self { recovered: "true", reason: "none" },
+            Some(reason) => Self { recovered: "false", reason: name(reason) },
+        }
+    }
+}
+
+fn name(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NewClient => "new_client",
+        Reason::Trimmed => "trimmed",
+        Reason::NewEpoch => "new_epoch",
+        Reason::Lagging => "lagging",
+        Reason::Interrupted => "interrupted",
+        Reason::Resized => "resized",
+        Reason::Asked => "asked",
+        Reason::BadOffset => "bad_offset",
+    }
+}
+
 /// The edge's metrics. Clones share them.
 #[derive(Debug, Clone)]
 pub struct EdgeMetrics {
@@ -48,34 +83,84 @@ pub struct EdgeMetrics {
     sockets: Family<DialectLabel, Gauge>,
     opened: Family<DialectLabel, Counter>,
     refusals: Family<CodeLabel, Counter>,
+    errors: Family<TypeLabel, Counter>,
+    websockets: Gauge,
     connections: Gauge,
     turned_away: Counter,
+    attachments: Family<AttachLabels, Counter>,
+    drained: Family<DrainLabel, Counter>,
+    draining: Gauge,
+    /// Bytes that clients sent on sockets.
+    pub(crate) received: Counter,
+    /// Bytes put together for clients on sockets, frames' heads among them.
+    pub(crate) sent: Counter,
 }
 
-/// Counts one thing down when it ends.
+/// How a socket left a gateway that drains.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DrainLabel {
+    left: &'static str,
+}
+
+/// Counts one thing down when it ends, wherever it was counted.
 #[derive(Debug)]
-pub struct Counted(Gauge);
+pub struct Counted(Vec<Gauge>);
+
+impl Counted {
+    fn new(gauges: impl IntoIterator<Item = Gauge>) -> Self {
+        let gauges: Vec<_> = gauges.into_iter().collect();
+        for gauge in &gauges {
+            gauge.inc();
+        }
+        Self(gauges)
+    }
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.dec();
+        for gauge in &self.0 {
+            gauge.dec();
+        }
     }
 }
 
 impl EdgeMetrics {
     /// Registers everything.
     #[must_use]
-    pub fn register(registry: &mut Registry) -> Self {
+    pub fn register(mut part: Part<'_>) -> Self {
         let metrics = Self {
             requests: Family::default(),
             seconds: Histogram::new(SECONDS),
             sockets: Family::default(),
             opened: Family::default(),
             refusals: Family::default(),
+            errors: Family::default(),
+            websockets: Gauge::default(),
             connections: Gauge::default(),
             turned_away: Counter::default(),
+            attachments: Family::default(),
+            drained: Family::default(),
+            draining: Gauge::default(),
+            received: Counter::default(),
+            sent: Counter::default(),
         };
         metrics.fill();
+        metrics.register_terminal(&mut part);
+        metrics.register_requests(&mut part);
+        metrics.register_sockets(&mut part);
+        metrics
+    }
+
+    fn register_terminal(&self, part: &mut Part<'_>) {
+        let registry = part.terminal();
+        let help = "WebSockets open";
+        registry.register("websocket_connections_active", help, self.websockets.clone());
+        let help = "Refusals sent to clients, by the class of their code";
+        registry.register("errors", help, self.errors.clone());
+    }
+
+    fn register_requests(&self, part: &mut Part<'_>) {
+        let (registry, metrics) = (part.own(), self);
         registry.register(
             "http_requests",
             "HTTP requests answered, upgrades among them",
@@ -86,8 +171,6 @@ impl EdgeMetrics {
             "Time from a request's head to its answer's",
             metrics.seconds.clone(),
         );
-        registry.register("sockets", "WebSockets open", metrics.sockets.clone());
-        registry.register("sockets_opened", "WebSockets opened so far", metrics.opened.clone());
         registry.register(
             "refusals",
             "Refusals sent to clients, on HTTP and on sockets",
@@ -103,7 +186,21 @@ impl EdgeMetrics {
             "Connections closed at once because there were too many",
             metrics.turned_away.clone(),
         );
-        metrics
+        registry.register("draining", "1 once the gateway drains", metrics.draining.clone());
+    }
+
+    fn register_sockets(&self, part: &mut Part<'_>) {
+        let registry = part.own();
+        registry.register("sockets", "WebSockets open", self.sockets.clone());
+        registry.register("sockets_opened", "WebSockets opened so far", self.opened.clone());
+        let help = "Bytes of messages that clients sent on WebSockets";
+        registry.register("received_bytes", help, self.received.clone());
+        let help = "Bytes put together for clients of WebSockets";
+        registry.register("sent_bytes", help, self.sent.clone());
+        let help = "Attachments to sessions: whether nothing was missing, and why not";
+        registry.register("attachments", help, self.attachments.clone());
+        let help = "Sockets that left while the gateway drained: by themselves, or closed by it";
+        registry.register("drained_sockets", help, self.drained.clone());
     }
 
     /// Makes every series there can be.
@@ -122,6 +219,15 @@ impl EdgeMetrics {
         }
         for entry in TABLE {
             let _ = self.refusals.get_or_create(&CodeLabel { code: entry.code.label() });
+        }
+        for class in ERRORS {
+            let _ = self.errors.get_or_create(&TypeLabel { r#type: class });
+        }
+        for reason in REASONS.into_iter().map(Some).chain([None]) {
+            let _ = self.attachments.get_or_create(&AttachLabels::of(reason));
+        }
+        for left in ["moved", "closed"] {
+            let _ = self.drained.get_or_create(&DrainLabel { left });
         }
     }
 
@@ -143,6 +249,29 @@ impl EdgeMetrics {
     /// A client is told this code.
     pub fn refused(&self, code: Code) {
         self.refusals.get_or_create(&CodeLabel { code: code.label() }).inc();
+        self.errors.get_or_create(&TypeLabel { r#type: code.class() }).inc();
+    }
+
+    /// A client is attached: with all that it lacked, or for this reason without.
+    pub fn attached(&self, reason: Option<Reason>) {
+        self.attachments.get_or_create(&AttachLabels::of(reason)).inc();
+    }
+
+    /// The gateway drains.
+    pub fn draining(&self) {
+        self.draining.set(1);
+    }
+
+    /// A socket has left while the gateway drained: its client moved, or it was closed.
+    pub fn drained(&self, closed: bool) {
+        let left = if closed { "closed" } else { "moved" };
+        self.drained.get_or_create(&DrainLabel { left }).inc();
+    }
+
+    /// How many sockets are open.
+    #[must_use]
+    pub fn open_sockets(&self) -> u64 {
+        u64::try_from(self.websockets.get()).unwrap_or_default()
     }
 
     /// A socket is open until the answer is dropped.
@@ -150,16 +279,14 @@ impl EdgeMetrics {
     pub fn socket(&self, dialect: Dialect) -> Counted {
         let label = DialectLabel { dialect: dialect.name() };
         self.opened.get_or_create(&label).inc();
-        let open = self.sockets.get_or_create(&label).clone();
-        open.inc();
-        Counted(open)
+        let of_dialect = self.sockets.get_or_create(&label).clone();
+        Counted::new([of_dialect, self.websockets.clone()])
     }
 
     /// A connection is open until the answer is dropped.
     #[must_use]
     pub fn connection(&self) -> Counted {
-        self.connections.inc();
-        Counted(self.connections.clone())
+        Counted::new([self.connections.clone()])
     }
 
     /// A connection was closed at once.
@@ -172,21 +299,22 @@ impl EdgeMetrics {
 mod tests {
     //! Series that dashboards and alerts rely on.
 
-    use prometheus_client::encoding::text;
+    use termfleet_runtime::{About, Metrics};
 
     use super::*;
 
     #[test]
     fn every_series_is_there_from_the_start_and_counts() {
-        let mut registry = Registry::default();
-        let metrics = EdgeMetrics::register(&mut registry);
+        let mut all = Metrics::new(About { service: "gateway", version: "0" });
+        let metrics = EdgeMetrics::register(all.part("gateway"));
+        let exporter = all.export();
         let socket = metrics.socket(Dialect::TermfleetV1);
         metrics.refused(Code::RateLimited);
         let took = Duration::from_millis(3);
         metrics.answered("session", &Method::GET, StatusCode::NOT_FOUND, took);
         metrics.answered("page", &Method::TRACE, StatusCode::METHOD_NOT_ALLOWED, took);
-        let mut out = String::new();
-        text::encode(&mut out, &registry).unwrap();
+        metrics.attached(Some(Reason::Trimmed));
+        let out = exporter.text().unwrap();
         for line in [
             r#"http_requests_total{route="session",method="GET",class="4xx"} 1"#,
             r#"http_requests_total{route="page",method="other",class="4xx"} 1"#,
@@ -195,12 +323,17 @@ mod tests {
             r#"sockets{dialect="terminal-direct.v1"} 0"#,
             r#"refusals_total{code="RATE_LIMITED"} 1"#,
             r#"refusals_total{code="QUOTA_EXCEEDED"} 0"#,
+            r#"terminal_errors_total{type="authorization"} 1"#,
+            r#"terminal_errors_total{type="connection"} 0"#,
+            "\nterminal_websocket_connections_active 1",
+            r#"attachments_total{recovered="false",reason="trimmed"} 1"#,
+            r#"attachments_total{recovered="true",reason="none"} 0"#,
         ] {
             assert!(out.contains(line), "{line} is missing in\n{out}");
         }
         drop(socket);
-        let mut out = String::new();
-        text::encode(&mut out, &registry).unwrap();
+        let out = exporter.text().unwrap();
         assert!(out.contains(r#"sockets{dialect="termfleet.v1"} 0"#), "{out}");
+        assert!(out.contains("terminal_websocket_connections_active 0"), "{out}");
     }
 }

@@ -87,7 +87,10 @@ fn spawn(requests: &Requests, switch: OnUpgrade, opened: Opened) {
     let (edge, stop) = (Arc::clone(&requests.server.edge), requests.server.stop.clone());
     requests.server.edge.tasks.spawn("socket", async move {
         let _counted = edge.metrics.socket(opened.dialect);
-        stop.run_until_cancelled(open(edge, switch, opened)).await;
+        let served = stop.run_until_cancelled(open(Arc::clone(&edge), switch, opened)).await;
+        if edge.drain.is_draining() {
+            edge.metrics.drained(served.is_none());
+        }
     });
 }
 

@@ -24,7 +24,7 @@ pub mod clock;
 pub use admin::{About, Admin};
 pub use backoff::Backoff;
 pub use drain::Drain;
-pub use metrics::{Exporter, Metrics};
+pub use metrics::{Exporter, Metrics, Part};
 pub use readiness::{Gate, Readiness};
 pub use signals::Signals;
 pub use tasks::Tasks;

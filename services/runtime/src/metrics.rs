@@ -11,6 +11,8 @@ use crate::{admin::About, process::Process};
 
 /// What every metric of ours begins with.
 const PREFIX: &str = "termfleet";
+/// What the names begin with that dashboards for terminal services already know.
+const TERMINAL: &str = "terminal";
 
 /// The metrics of a process that is being put together.
 #[derive(Debug)]
@@ -34,15 +36,35 @@ impl Metrics {
         Self { registry }
     }
 
-    /// Where a part registers what it measures: names there get `termfleet_PART_` in front.
-    pub fn part(&mut self, part: &str) -> &mut Registry {
-        self.registry.sub_registry_with_prefix(PREFIX).sub_registry_with_prefix(part)
+    /// Where a part registers what it measures.
+    pub fn part(&mut self, name: &'static str) -> Part<'_> {
+        Part { registry: &mut self.registry, name }
     }
 
     /// Everything is registered: what the admin port exports.
     #[must_use]
     pub fn export(self) -> Exporter {
         Exporter { registry: Arc::new(self.registry) }
+    }
+}
+
+/// One part's place in the metrics of its process.
+#[derive(Debug)]
+pub struct Part<'a> {
+    registry: &'a mut Registry,
+    name: &'static str,
+}
+
+impl Part<'_> {
+    /// For what only this part knows: names there get `termfleet_PART_` in front.
+    pub fn own(&mut self) -> &mut Registry {
+        self.registry.sub_registry_with_prefix(PREFIX).sub_registry_with_prefix(self.name)
+    }
+
+    /// For the names that any terminal service has: they get `terminal_` in front, and each is one
+    /// part's alone, so that a sum over all processes counts nothing twice.
+    pub fn terminal(&mut self) -> &mut Registry {
+        self.registry.sub_registry_with_prefix(TERMINAL)
     }
 }
 
@@ -80,14 +102,14 @@ mod tests {
     fn a_parts_metrics_carry_its_name() {
         let mut metrics = Metrics::new(About { service: "dev", version: "1.2.3" });
         let sockets: Counter = Counter::default();
-        metrics.part("gateway").register("sockets", "Sockets accepted", sockets.clone());
+        metrics.part("gateway").own().register("sockets", "Sockets accepted", sockets.clone());
         let errors: Counter = Counter::default();
-        metrics.part("gateway").register("errors", "Errors answered", errors);
+        metrics.part("gateway").terminal().register("errors", "Errors answered", errors);
         let exporter = metrics.export();
         sockets.inc();
         let text = exporter.text().unwrap();
         assert!(text.contains("termfleet_gateway_sockets_total 1\n"), "{text}");
-        assert!(text.contains("termfleet_gateway_errors_total 0\n"), "{text}");
+        assert!(text.contains("\nterminal_errors_total 0\n"), "{text}");
         let build = "termfleet_build_info{service=\"dev\",version=\"1.2.3\"} 1\n";
         assert!(text.contains(build), "{text}");
         assert!(text.ends_with("# EOF\n"));

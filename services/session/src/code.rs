@@ -134,6 +134,10 @@ codes! {
         "the storage quota is used up", "Delete files or ask for a larger quota.";
 }
 
+/// What the thousands of the numbers stand for, from 1000 on.
+pub const CLASSES: [&str; 6] =
+    ["session", "connection", "process", "authorization", "system", "file"];
+
 impl Code {
     /// This code's row of the table.
     #[must_use]
@@ -158,6 +162,13 @@ impl Code {
     #[must_use]
     pub fn label(self) -> &'static str {
         self.entry().name
+    }
+
+    /// What its number's first digit stands for, one of [`CLASSES`].
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        // Every number of the table begins with the place of a class.
+        CLASSES[usize::from(self.number() / 1000).clamp(1, CLASSES.len()) - 1]
     }
 
     /// May the same request succeed later without a change?
@@ -256,6 +267,17 @@ mod tests {
             assert!((1000..5000).contains(&entry.close), "{}", entry.name);
             assert!(entry.advice.ends_with('.'), "{}", entry.name);
         }
+    }
+
+    #[test]
+    fn a_class_is_the_numbers_first_digit() {
+        for entry in TABLE {
+            assert!((1000..1000 * (CLASSES.len() as u16 + 1)).contains(&entry.number));
+        }
+        assert_eq!(Code::SessionNotFound.class(), "session");
+        assert_eq!(Code::ConnectionFailed.class(), "connection");
+        assert_eq!(Code::RateLimited.class(), "authorization");
+        assert_eq!(Code::QuotaExceeded.class(), "file");
     }
 
     #[test]

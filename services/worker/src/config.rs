@@ -14,6 +14,9 @@ use termfleet_session::ids::{ProjectId, TenantId, WorkerId};
 
 /// How often each session's record is asserted in the store, in turn (`cluster.md` §1).
 pub const ASSERT_EVERY: Duration = Duration::from_secs(30);
+/// How often is looked at what sessions' processes use: dashboards and alerts look about as often,
+/// and a look at every process of the machine is not free.
+pub const METRICS_INTERVAL: Duration = Duration::from_secs(10);
 /// Where a machine lists its shells.
 const SHELLS_FILE: &str = "/etc/shells";
 /// Shells to fall back on, in this order, when `SHELL` names none.
@@ -42,6 +45,8 @@ pub struct Config {
     /// How often each session's record is asserted; also how late a client's change of its half of
     /// the record reaches the copy that the ptyhost keeps.
     pub assert_every: Duration,
+    /// How often is looked at what sessions' processes use.
+    pub metrics_interval: Duration,
 }
 
 /// The shells that sessions may run.

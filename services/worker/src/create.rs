@@ -44,6 +44,7 @@ pub(crate) async fn create(
         return Err(Code::ServiceUnavailable.into());
     }
     let place = context.registry.reserve(&create.id)?;
+    let _starting = context.metrics.session(Status::Initializing);
     let plan = spawn::plan(&context.config, &create.wish()).await?;
     let mut record = create.record(&context, &plan);
     let spawn = Spawn {
@@ -199,6 +200,7 @@ async fn commit(
             return Err(error.into());
         }
     };
+    context.metrics.created.inc();
     let start =
         Start { record: committed.clone(), feed, handle: handle.clone(), commands, adopted: false };
     Session::start(context, start);

@@ -45,6 +45,8 @@ pub(crate) struct Feed {
     newest_size: AtomicU64,
     ended: OnceLock<(Ended, Status)>,
     limit: AtomicU64,
+    /// Output that metrics know of.
+    counted: AtomicU64,
     pace: Arc<Notify>,
 }
 
@@ -73,6 +75,7 @@ impl Feed {
             sizes: Mutex::new(journal),
             ended: OnceLock::new(),
             limit: AtomicU64::new(limit.get()),
+            counted: AtomicU64::new(0),
             pace,
         }
     }
@@ -95,6 +98,12 @@ impl Feed {
         if self.limit().since(self.ring.head()) < LOW_BYTES {
             self.pace.notify_one();
         }
+    }
+
+    /// Bytes of output since the last time that this was asked.
+    pub(crate) fn grown(&self) -> u64 {
+        let head = self.ring.head().get();
+        head.saturating_sub(self.counted.swap(head, Ordering::Relaxed))
     }
 
     /// The driver was sent output up to here.

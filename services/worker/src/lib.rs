@@ -16,14 +16,16 @@ mod viewer;
 mod feed;
 mod pump;
 mod registry;
+mod sample;
 mod session;
 mod upkeep;
 
 mod create;
 mod spawn;
 
+pub mod metrics;
+
 mod admit;
-mod metrics;
 mod tail;
 
 pub use config::{Config, ProjectRoots, Shells};

@@ -67,6 +67,7 @@ fn moved(context: &Context, session: &SessionId, epoch: Epoch) {
     if let Some(session) = context.registry.get(session) {
         let feed = session.feed();
         if feed.epoch == epoch {
+            context.metrics.printed.inc_by(feed.grown());
             feed.moved();
         }
     }

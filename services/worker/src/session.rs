@@ -46,7 +46,7 @@ pub(crate) use self::{
     handle::{Facts, SessionHandle},
     ledger::encode,
 };
-use crate::{feed::Feed, link::Request, metrics::Counted, worker::Context};
+use crate::{feed::Feed, link::Request, metrics::CountedSession, worker::Context};
 
 /// Commands that may wait for one session; with at most 32 KiB of input each, 2 MiB at most.
 const MAILBOX: usize = 64;
@@ -168,8 +168,8 @@ pub(crate) struct Session {
     started: Instant,
     /// Calls that wait for the record to be closed.
     closers: Vec<Reply>,
-    /// Counts while the shell runs.
-    counted: Option<Counted>,
+    /// Counts it where it is, as long as it is here.
+    counted: CountedSession,
     over: bool,
 }
 
@@ -190,6 +190,7 @@ impl Session {
     pub(crate) fn start(context: &Arc<Context>, start: Start) {
         let Start { record, feed, handle, commands, adopted } = start;
         let ended = feed.ended();
+        let status = if ended.is_some() { Status::Closed } else { record.status };
         let session = Self {
             context: context.clone(),
             handle,
@@ -204,7 +205,7 @@ impl Session {
             phase: Phase::starting(ended),
             started: Instant::now(),
             closers: Vec::new(),
-            counted: ended.is_none().then(|| context.metrics.session()),
+            counted: context.metrics.session(status),
             over: false,
         };
         context.tasks.spawn("session", session.run());

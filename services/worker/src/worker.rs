@@ -10,11 +10,10 @@ use std::{
 };
 
 use futures_util::Stream;
-use prometheus_client::registry::Registry as MetricsRegistry;
 use prost::Message;
 use termfleet_proto::worker_v1::{self as pb, worker_server::WorkerServer};
 use termfleet_ptyhost::client::{Connected, HeldSession, PtyHostClient, Spawned};
-use termfleet_runtime::{Drain, Tasks};
+use termfleet_runtime::{Drain, Part, Tasks};
 use termfleet_session::{
     record::{self, Counters, Owner},
     state::Status,
@@ -35,6 +34,7 @@ use crate::{
     metrics::Metrics,
     pump,
     registry::Registry,
+    sample,
     session::{Session, Start},
     upkeep,
 };
@@ -104,7 +104,7 @@ impl Context {
 impl Worker {
     /// Takes over what the ptyhost holds (same ids, processes, epochs, bytes, lanes), asserts it in
     /// the store, and starts to work.
-    pub async fn start(parts: Parts, metrics: &mut MetricsRegistry) -> Self {
+    pub async fn start(parts: Parts, metrics: Part<'_>) -> Self {
         let Parts { config, ptyhost, directory, capabilities, tasks, drain } = parts;
         let Connected { client, welcome, events } = ptyhost;
         let owner =
@@ -116,7 +116,7 @@ impl Worker {
             directory,
             capabilities,
             owner,
-            metrics: Metrics::new(metrics),
+            metrics: Metrics::register(metrics),
             tasks,
             drain,
             stop: CancellationToken::new(),
@@ -138,6 +138,7 @@ impl Worker {
             }
         });
         context.tasks.spawn("upkeep", upkeep::run(context.clone()));
+        context.tasks.spawn("samples", sample::run(context.clone()));
         Self { context, ended }
     }
 
@@ -224,6 +225,8 @@ async fn adopt(context: &Arc<Context>, held: HeldSession) {
     }
     let Prepared { handle, feed, commands } =
         create::prepare(&record, Spawned { pid, ring }, sizes, limit);
+    // An earlier process has counted what was printed until now.
+    let _ = feed.grown();
     if let Some(ended) = ended {
         feed.end(ended, Status::Closed);
     }

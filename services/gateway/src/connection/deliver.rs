@@ -54,6 +54,7 @@ impl Connection {
         if let Some(attachment) = &mut seat.attachment {
             attachment.stands_on(attached.channel);
         }
+        self.edge.metrics.attached(attached.reason);
         let id = seat.request.take();
         let lost: Vec<_> = seat.pending.drain().map(|(_, pending)| pending).collect();
         note_attached(seat, &attached);

@@ -69,6 +69,7 @@ impl Connection {
             Heard::Message(message) => message,
             Heard::Ended(ended) => return Err(ended.into()),
         };
+        self.edge.metrics.received.inc_by(message.len() as u64);
         match message {
             Message::Text(text) if self.voice.is_text() => self.heard_text(&text),
             Message::Text(text) => self.heard_request(&text),

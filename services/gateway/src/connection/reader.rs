@@ -71,10 +71,7 @@ async fn read(mut reader: Reader, sender: mpsc::Sender<(Heard, Option<OwnedSemap
 fn cost(heard: &Heard) -> usize {
     MESSAGE_COST
         + match heard {
-            Heard::Message(Message::Text(text)) => text.len(),
-            Heard::Message(
-                Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes),
-            ) => bytes.len(),
-            Heard::Message(Message::Close(_)) | Heard::Ended(_) => 0,
+            Heard::Message(message) => message.len(),
+            Heard::Ended(_) => 0,
         }
 }

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use termfleet_session::ids::Offset;
 
 use super::close::Closing;
@@ -27,6 +28,8 @@ pub(super) struct Outgoing {
     bytes: usize,
     /// Bytes given to the writer so far.
     given: u64,
+    /// The same of all sockets.
+    sent: Counter,
     /// Output of which the seat's worker is told when it has left.
     owed: VecDeque<Owed>,
 }
@@ -40,8 +43,9 @@ struct Owed {
 }
 
 impl Outgoing {
-    pub(super) fn new(writer: Writer) -> Self {
-        Self { writer, messages: VecDeque::new(), bytes: 0, given: 0, owed: VecDeque::new() }
+    pub(super) fn new(writer: Writer, sent: Counter) -> Self {
+        let (messages, owed) = (VecDeque::new(), VecDeque::new());
+        Self { writer, messages, bytes: 0, given: 0, sent, owed }
     }
 
     /// Queues a message.
@@ -122,6 +126,8 @@ impl Outgoing {
     fn counted(&mut self, queue: impl FnOnce(&mut Writer)) {
         let before = self.writer.queued();
         queue(&mut self.writer);
-        self.given += (self.writer.queued() - before) as u64;
+        let more = (self.writer.queued() - before) as u64;
+        self.given += more;
+        self.sent.inc_by(more);
     }
 }

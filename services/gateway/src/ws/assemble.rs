@@ -25,6 +25,17 @@ pub enum Message {
     Close(Close),
 }
 
+impl Message {
+    /// The bytes that its client chose to say; a close frame's few do not count.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            Self::Close(_) => 0,
+        }
+    }
+}
+
 /// The body of a close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Close {

@@ -8,14 +8,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use prometheus_client::registry::Registry;
 use termfleet_gateway::{
     Asset, Config, Edge, Gateway, Parts,
     config::{self, Limits},
     upstream::{Upstream, WorkerEndpoint},
     ws::Site,
 };
-use termfleet_runtime::{Drain, Tasks, clock, logs};
+use termfleet_runtime::{About, Drain, Exporter, Metrics, Tasks, clock, logs};
 use termfleet_session::{
     ids::{Epoch, Incarnation, ProjectId, SessionId, Tag, TenantId, UserId},
     limits::DEFAULT_SIZE,
@@ -44,7 +43,7 @@ pub(crate) struct Server {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) drain: Drain,
     pub(crate) serving: JoinHandle<()>,
-    pub(crate) registry: Registry,
+    pub(crate) exporter: Exporter,
     key: SigningKey,
 }
 
@@ -108,13 +107,13 @@ impl Setup {
             pages: Arc::new(site),
             drain: drain.clone(),
         };
-        let mut registry = Registry::default();
-        let gateway = Gateway::new(parts, &mut registry);
+        let mut metrics = Metrics::new(About { service: "gateway", version: "1.2.3" });
+        let gateway = Gateway::new(parts, metrics.part("gateway"));
         let edge = gateway.edge().clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(gateway.serve(vec![listener]));
-        Server { address, edge, store, drain, serving, registry, key }
+        Server { address, edge, store, drain, serving, exporter: metrics.export(), key }
     }
 }
 
@@ -323,9 +322,7 @@ impl Server {
     }
 
     pub(crate) fn metrics(&self) -> String {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
-        text
+        self.exporter.text().unwrap()
     }
 }
 

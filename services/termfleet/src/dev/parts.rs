@@ -22,7 +22,7 @@ use termfleet_store::MemoryStore;
 use termfleet_token::{Key, SigningKey, Verifier, VerifierConfig, capability::CapabilityKey};
 use termfleet_worker::{
     Config as WorkerConfig, Parts as WorkerParts, ProjectRoots, Shells, Worker,
-    config::base_environment,
+    config::{METRICS_INTERVAL, base_environment},
 };
 use tokio::{
     net::{TcpListener, UnixListener, UnixStream},
@@ -135,6 +135,7 @@ fn worker_config(options: &cli::Dev, state: &StateDir) -> Result<WorkerConfig> {
         claude: options.claude_command.split_whitespace().map(str::to_owned).collect(),
         capacity: SESSIONS_PER_WORKER,
         assert_every: ASSERT_EVERY,
+        metrics_interval: METRICS_INTERVAL,
     })
 }
 

@@ -144,6 +144,7 @@ impl Session {
         for attachment in self.attachments.values() {
             attachment.viewer.tell(Told::Status(changed.clone()));
         }
+        self.counted = self.context.metrics.session(to);
         self.note_now(Change { status: Some(to), ..Change::default() });
     }
 

@@ -18,6 +18,7 @@ use termfleet_session::{
     limits::LINGER_MS,
     record::Exit,
     seat::Seat,
+    state::Status,
 };
 use termfleet_store::Change;
 use tokio::time::Instant;
@@ -93,7 +94,9 @@ impl Session {
     pub(super) fn end(&mut self, ended: Ended) {
         // Nobody types any more, and needs no word about who may.
         (self.seat, self.told_seat) = (Seat::Free, Seat::Free);
-        self.counted = None;
+        self.context.metrics.closed.inc();
+        self.context.metrics.printed.inc_by(self.feed.grown());
+        self.counted = self.context.metrics.session(Status::Closed);
         self.feed.end(ended, self.status());
         self.note_now(Change {
             counters: Some(self.counters()),
@@ -219,7 +222,6 @@ impl Session {
             answer(reply, Err(Code::ServiceUnavailable.into()));
         }
         self.ledger.abandon();
-        self.counted = None;
         self.over = true;
         let (context, epoch) = (self.context.clone(), self.feed.epoch);
         self.context.tasks.spawn("end-copy", async move {

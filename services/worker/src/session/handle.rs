@@ -78,6 +78,11 @@ impl SessionHandle {
         let _ = self.0.mailbox.send(command).await;
     }
 
+    /// How many commands wait for it.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.mailbox.max_capacity() - self.0.mailbox.capacity()
+    }
+
     /// Is it the same session, not another one of the same id?
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{ASSERT_EVERY, ProjectRoots, Shells, base_environment};
+use crate::config::{ASSERT_EVERY, METRICS_INTERVAL, ProjectRoots, Shells, base_environment};
 
 struct Stage {
     config: Config,
@@ -21,6 +21,7 @@ fn stage() -> Stage {
         environment: base_environment([path]),
         capacity: 1,
         assert_every: ASSERT_EVERY,
+        metrics_interval: METRICS_INTERVAL,
     };
     Stage { config, directory }
 }

@@ -14,6 +14,7 @@ mod echo;
 mod ending;
 mod flow;
 mod input;
+mod metrics;
 mod resume;
 mod roles;
 mod shells;

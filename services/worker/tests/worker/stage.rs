@@ -10,7 +10,7 @@ use std::{
 
 use termfleet_proto::worker_v1 as pb;
 use termfleet_ptyhost::client;
-use termfleet_runtime::{Drain, Metrics, Tasks, admin::About, clock};
+use termfleet_runtime::{Drain, Exporter, Metrics, Tasks, admin::About, clock};
 use termfleet_session::{
     ids::{SessionId, Tag, TenantId},
     record::Session,
@@ -43,6 +43,7 @@ pub(crate) struct Stage {
 pub(crate) struct Shift {
     runtime: Option<Runtime>,
     pub(crate) worker: Worker,
+    exporter: Exporter,
     drain: Drain,
     socket: PathBuf,
 }
@@ -100,19 +101,29 @@ impl Stage {
                 tasks: tasks.clone(),
                 drain: drains,
             };
-            let worker = Worker::start(parts, Metrics::new(about).part("worker")).await;
+            let mut metrics = Metrics::new(about);
+            let worker = Worker::start(parts, metrics.part("worker")).await;
             let incoming = UnixListenerStream::new(UnixListener::bind(listen).unwrap());
             let serving = worker.clone();
             tasks.spawn("serve", async move { serving.serve(incoming).await.unwrap() });
-            worker
+            (worker, metrics.export())
         });
-        let worker = starting.await.unwrap();
-        self.shift.replace(Shift { runtime: Some(runtime), worker, drain, socket })
+        let (worker, exporter) = starting.await.unwrap();
+        self.shift.replace(Shift { runtime: Some(runtime), worker, exporter, drain, socket })
     }
 
     /// The worker process is gone, without a word.
     pub(crate) fn kill_worker(&mut self) {
         self.shift = None;
+    }
+
+    /// A metric of the present worker, by its name and labels; none if it is absent.
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
+        let text = self.shift.as_ref().unwrap().exporter.text().unwrap();
+        let lines = text.lines().filter_map(|line| line.rsplit_once(' '));
+        // A metric that may be absent has braces, and nothing in them.
+        let found = lines.into_iter().find(|(id, _)| id.trim_end_matches("{}") == name)?;
+        Some(found.1.parse().unwrap())
     }
 
     /// The store has lost everything, as in `dev` when it starts again.
@@ -140,6 +151,7 @@ impl Stage {
             environment: config::base_environment(inherited),
             capacity: self.capacity,
             assert_every: Duration::from_millis(200),
+            metrics_interval: Duration::from_millis(100),
         }
     }
 
