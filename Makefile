@@ -8,13 +8,14 @@ WEB := services/web
 WEB_SOURCES := $(shell find $(WEB)/app $(WEB)/packages -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 WEB_DIST := $(WEB)/app/dist/index.html
 WEB_MODULES := $(WEB)/node_modules/.installed
+SDK := target/sdk
 CARGO := cargo
 # Where cargo puts what it builds for development: its own word, as CARGO_TARGET_DIR and
 # configuration may have moved it.
 DEBUG = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug
 ARGS ?=
 
-.PHONY: help run test ci build web lint fmt fmt-check docs-check bench setup-run setup-test web-test test-build rust-test browser-test clean
+.PHONY: help run test ci build web lint fmt fmt-check docs-check bench sdk setup-run setup-test web-test test-build rust-test browser-test clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -50,6 +51,12 @@ bench: setup-run web ## Measure: keystroke echo, flood, memory; a table and targ
 	$(CARGO) build --release --quiet --package termfleet --package termfleet-load
 	$(CARGO) run --release --quiet --package termfleet-load -- bench $(ARGS)
 
+sdk: $(WEB_MODULES) ## Pack the client package: target/sdk/*.tgz, golden vectors and descriptions beside it
+	@rm -rf $(SDK) && mkdir -p $(SDK)
+	@cp -r proto/vectors docs/openapi.json docs/errors.md $(SDK)/
+	@cd $(WEB) && npm pack --silent --workspace packages/client --pack-destination "$(CURDIR)/$(SDK)" >/dev/null
+	@ls -d $(SDK)/*
+
 setup-run:
 	@deploy/setup/packages.sh run
 
@@ -66,7 +73,7 @@ test-build: web
 rust-test: test-build
 	TERMFLEET_BIN="$(DEBUG)/termfleet" $(CARGO) test --workspace
 
-browser-test: test-build
+browser-test: test-build sdk
 	TERMFLEET_BIN="$(DEBUG)/termfleet" node --test --test-concurrency=1 tests/browser/*.test.mjs
 
 clean: ## Remove everything that was built
