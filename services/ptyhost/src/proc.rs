@@ -48,6 +48,8 @@ pub(crate) struct Process {
     name: String,
     /// Ended, and not yet waited for.
     zombie: bool,
+    /// Held by a signal or a debugger.
+    stopped: bool,
     ticks: u64,
     pages: u64,
 }
@@ -62,6 +64,12 @@ impl Birth {
 
     pub(crate) fn pid(self) -> Option<Pid> {
         Pid::from_raw(self.pid.try_into().ok()?)
+    }
+
+    /// Does it still execute? Not if it has stopped, has ended, or its number is another's.
+    pub(crate) fn executes(self) -> bool {
+        let now = Process::read(self.pid);
+        now.is_some_and(|now| now.birth == self && !now.stopped && !now.zombie)
     }
 }
 
@@ -84,6 +92,7 @@ impl Process {
             process_session: field(6)? as u32,
             name: name.to_owned(),
             zombie: matches!(*fields.first()?, "Z" | "X"),
+            stopped: matches!(*fields.first()?, "T" | "t"),
             // Its own time and that of children it has waited for, in user and in kernel mode.
             ticks: (14..=17).filter_map(field).sum(),
             pages: field(24)?,

@@ -24,6 +24,12 @@ const FRESH_FOR: Duration = Duration::from_millis(200);
 /// When to stop waiting for processes that the kernel does not let go (a dead file server).
 const GIVE_UP: Duration = Duration::from_secs(5);
 
+/// How long one process may take to stop after it was told to: one that waits for a disk does so
+/// late, and the others must not wait for it.
+const STOP_WITHIN: Duration = Duration::from_millis(100);
+/// How often to look whether it has: it only has to be scheduled once.
+const STOP_LOOK_EVERY: Duration = Duration::from_millis(1);
+
 /// Whom to end.
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
@@ -105,7 +111,9 @@ pub(crate) async fn end(target: &Target, marks: impl Fn() -> Vec<Mark>) {
 }
 
 /// Signals whom there is to signal; `false` if there is nobody. A shell is stopped before its
-/// children and continued after them: else it would hear that they stopped, and say so.
+/// children and continued after them: else it would hear that they stopped, and say so. It has
+/// stopped only once the kernel says so: a shell that is still on its way out of `wait` when its
+/// child stops takes the news along.
 pub(crate) async fn signal(target: &Target, marks: Vec<Mark>, signal: Signal) -> bool {
     let census = census(marks).await;
     let mut processes = census.map(|census| target.among(&census)).unwrap_or_default();
@@ -113,8 +121,21 @@ pub(crate) async fn signal(target: &Target, marks: Vec<Mark>, signal: Signal) ->
     if signal == Signal::CONT {
         processes.reverse();
     }
-    send(&processes, &[signal]);
+    for process in &processes {
+        send(std::slice::from_ref(process), &[signal]);
+        if signal == Signal::STOP {
+            stopped(*process).await;
+        }
+    }
     !processes.is_empty()
+}
+
+/// Waits until the process has stopped, as long as that may take.
+async fn stopped(process: Birth) {
+    let started = Instant::now();
+    while process.executes() && started.elapsed() < STOP_WITHIN {
+        sleep(STOP_LOOK_EVERY).await;
+    }
 }
 
 /// Signals processes, and nobody who has got one of their numbers since.

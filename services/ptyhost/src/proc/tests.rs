@@ -13,7 +13,18 @@ fn session(n: u8) -> SessionId {
 fn process(pid: u32, parent: u32, process_session: u32) -> Process {
     let birth = Birth { pid, started: 1 };
     let name = "p".to_owned();
-    Process { birth, parent, process_session, group: pid, name, zombie: false, ticks: 0, pages: 0 }
+    let (zombie, stopped) = (false, false);
+    Process {
+        birth,
+        parent,
+        process_session,
+        group: pid,
+        name,
+        zombie,
+        stopped,
+        ticks: 0,
+        pages: 0,
+    }
 }
 
 fn mark(n: u8, shell: u32, alive: bool) -> Mark {
@@ -36,6 +47,8 @@ fn a_name_may_hold_brackets_and_spaces() {
     assert_eq!((process.birth.started, process.ticks, process.pages), (4242, 124, 55));
     assert!(!process.zombie);
     assert!(Process::parse(77, &line.replace(" S ", " Z ")).unwrap().zombie);
+    assert!(!process.stopped);
+    assert!(Process::parse(77, &line.replace(" S ", " T ")).unwrap().stopped);
     assert_eq!(Process::parse(77, "77 (cut off) S 10"), None);
 }
 
