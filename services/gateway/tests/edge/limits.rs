@@ -19,7 +19,7 @@ async fn an_address_has_so_many_upgrades_a_minute_and_a_forged_header_does_not_h
     assert!(answer.json()["retryAfterMs"].as_u64().unwrap() > 0);
     // Only upgrades are counted.
     assert_eq!(server.send(Request::new("GET", "/")).await.status, 200);
-    assert!(server.metrics().contains("refusals_total{code=\"RATE_LIMITED\"} 1"));
+    assert!(server.metrics().contains("termfleet_gateway_refusals_total{code=\"RATE_LIMITED\"} 1"));
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_user_has_so_many_sockets_and_a_closed_one_is_free_again() {
         |user: &str| Request::upgrade("/terminal").bearer(&server.token(user, None, Role::User));
     let (first, answer) = server.open(upgrade("ann")).await;
     assert_eq!(answer.status, 101);
-    let open = "\nsockets{dialect=\"terminal.v1\"} 1\n";
+    let open = "\ntermfleet_gateway_sockets{dialect=\"terminal.v1\"} 1\n";
     assert!(server.metrics().contains(open), "{}", server.metrics());
     let second = server.send(upgrade("ann")).await;
     assert_eq!((second.problem(), second.header("retry-after")), ((429, 4004), Some("1")));
@@ -62,7 +62,7 @@ async fn beyond_the_last_place_a_connection_is_told_503_and_a_freed_one_is_taken
     drop(first);
     let freed = async { while server.send(Request::new("GET", "/")).await.status != 200 {} };
     time::timeout(DEADLINE, freed).await.expect("the place was not given back");
-    assert!(server.metrics().contains("\nconnections_turned_away_total "));
+    assert!(server.metrics().contains("\ntermfleet_gateway_connections_turned_away_total "));
 }
 
 #[tokio::test]
