@@ -2,7 +2,10 @@
 //!
 //! A hint is never a truth: it may be lost, late or doubled. Who hears one reads the record; who
 //! subscribes reads the listing after it, once, and again at every [`Hint::Resync`]. The store
-//! publishes by itself with each write; nobody else does.
+//! publishes by itself with each write; nobody else does. Between processes a hint travels as JSON.
+//!
+//! A store may also lose what it was told, wholly or its last second. Who holds a truth (a worker its
+//! sessions, a gateway the focus sets it watches) watches [`Bus::losses`] and writes it again.
 
 use std::{
     collections::HashMap,
@@ -10,11 +13,15 @@ use std::{
 };
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use termfleet_session::{
     focus::FocusSet,
     ids::{ProjectId, SessionId, TenantId},
 };
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    watch,
+};
 
 use crate::error::StoreError;
 
@@ -34,10 +41,16 @@ pub trait Bus: Send + Sync {
         tenant: &TenantId,
         project: &ProjectId,
     ) -> Result<Subscription, StoreError>;
+
+    /// How often the store may have lost something: the number grows after every reconnection to it
+    /// and whenever it turns out to be another one. Whoever sees it grow writes its own truth again
+    /// within two seconds, idempotently. In memory it never grows.
+    fn losses(&self) -> watch::Receiver<u64>;
 }
 
 /// Something may have changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hint {
     /// About one session.
     Session {
@@ -59,7 +72,8 @@ pub enum Hint {
 }
 
 /// What happened to a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum What {
     /// It has a record now.
     Created,
@@ -185,6 +199,16 @@ mod tests {
         assert_eq!(version(two.recv().await), Some(1));
         drop(two);
         assert!(lock(&topics.senders).is_empty());
+    }
+
+    #[test]
+    fn a_hint_travels_as_this_json() {
+        let id = format!("{}-{}", "a".repeat(8), "b".repeat(26));
+        let session = id.parse().unwrap();
+        let hint = Hint::Session { what: What::Created, id: session, version: 7 };
+        let text = format!(r#"{{"session":{{"what":"created","id":"{id}","version":7}}}}"#);
+        assert_eq!(serde_json::to_string(&hint).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Hint>(&text).unwrap(), hint);
     }
 
     #[tokio::test]

@@ -17,6 +17,8 @@ pub mod repeat;
 pub mod clock;
 pub mod memory;
 
+pub mod keys;
+
 #[cfg(feature = "conformance")]
 pub mod conformance;
 

@@ -19,6 +19,7 @@ use termfleet_session::{
     ids::{Alias, Epoch, FocusVersion, ProjectId, SessionId, TenantId, UserId},
     record::{Owner, Patch, Session},
 };
+use tokio::sync::watch;
 
 use self::book::Book;
 use crate::{
@@ -36,6 +37,8 @@ use crate::{
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     topics: Topics,
+    /// Never grows: what is in memory is lost with the process alone.
+    losses: watch::Sender<u64>,
     // Every operation is a few look-ups under this lock, and none waits while it is held.
     book: Mutex<Book>,
 }
@@ -63,7 +66,8 @@ impl MemoryStore {
     /// An empty store with other timings, on another clock.
     #[must_use]
     pub fn with(timings: Timings, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, topics: Topics::default(), book: Mutex::new(Book::new(timings)) }
+        let (topics, losses) = (Topics::default(), watch::Sender::default());
+        Self { clock, topics, losses, book: Mutex::new(Book::new(timings)) }
     }
 
     /// One operation: what has expired by now goes first, and hints leave in the order of writes.
@@ -228,6 +232,10 @@ impl Bus for MemoryStore {
         project: &ProjectId,
     ) -> Result<Subscription, StoreError> {
         Ok(self.topics.subscribe(tenant, project))
+    }
+
+    fn losses(&self) -> watch::Receiver<u64> {
+        self.losses.subscribe()
     }
 }
 
