@@ -2,7 +2,8 @@
 //! for a minute.
 //!
 //! A worker thereby authorises every message by itself, and a worker that is taken over learns
-//! nothing that opens another session or another worker's door a minute later.
+//! nothing that opens another session or another worker's door a minute later: gateways sign with a
+//! private key, and workers hold its public half alone.
 
 use serde::Serialize;
 use termfleet_session::{
@@ -12,9 +13,10 @@ use termfleet_session::{
 
 use crate::{
     claims::ClaimPath,
-    error::{MintError, TokenError},
+    error::{KeyError, MintError, TokenError},
     jws::{self, Kind},
-    key::{Key, KeySet, SigningKey},
+    key::KeySet,
+    pair::{PrivateKey, PublicKey},
     verifier::{DEFAULT_ROLE_CLAIM, DEFAULT_TENANT_CLAIM},
 };
 
@@ -25,10 +27,15 @@ const ISSUER: &str = "termfleet-gateway";
 /// Whom they are for.
 const AUDIENCE: &str = "termfleet-worker";
 
-/// The internal key, shared by gateways and workers, that signs and checks capabilities.
+/// What a gateway signs capabilities with.
 #[derive(Debug, Clone)]
 pub struct CapabilityKey {
-    signing: SigningKey,
+    signing: PrivateKey,
+}
+
+/// What a worker checks them with: it can make none.
+#[derive(Debug, Clone)]
+pub struct CapabilityCheck {
     keys: KeySet,
     role: ClaimPath,
     tenant: ClaimPath,
@@ -60,10 +67,22 @@ struct CapabilityClaims<'a> {
 impl CapabilityKey {
     /// Capabilities signed with this key.
     #[must_use]
-    pub fn new(signing: SigningKey) -> Self {
-        let keys = KeySet::of_one(Key::unnamed_hs256(&signing));
-        let (role, tenant) = (DEFAULT_ROLE_CLAIM.into(), DEFAULT_TENANT_CLAIM.into());
-        Self { signing, keys, role, tenant }
+    pub fn new(signing: PrivateKey) -> Self {
+        Self { signing }
+    }
+
+    /// Capabilities signed with a new key: for a process that is gateway and worker in one.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn generate() -> Result<Self, KeyError> {
+        PrivateKey::generate().map(Self::new)
+    }
+
+    /// What checks them.
+    #[must_use]
+    pub fn check(&self) -> CapabilityCheck {
+        CapabilityCheck::of(KeySet::of_one(self.signing.public().key()))
     }
 
     /// A capability for this session and user, valid for [`CAPABILITY_SECONDS`].
@@ -86,7 +105,22 @@ impl CapabilityKey {
             iat: now_unix,
             exp: now_unix.saturating_add(CAPABILITY_SECONDS),
         };
-        jws::seal(&claims, &self.signing, None, Kind::Capability)
+        let kid = Some(self.signing.kid());
+        jws::seal(&claims, self.signing.signing(), kid, Kind::Capability)
+    }
+}
+
+impl CapabilityCheck {
+    /// Checks capabilities of any of these keys: two of them while a key is being replaced.
+    ///
+    /// # Errors
+    /// When there are none, or two are the same.
+    pub fn new(keys: &[PublicKey]) -> Result<Self, KeyError> {
+        Ok(Self::of(KeySet::new(keys.iter().map(PublicKey::key).collect())?))
+    }
+
+    fn of(keys: KeySet) -> Self {
+        Self { keys, role: DEFAULT_ROLE_CLAIM.into(), tenant: DEFAULT_TENANT_CLAIM.into() }
     }
 
     /// What this capability allows, if it is for this session and valid at this Unix second.

@@ -70,6 +70,15 @@ pub enum KeyError {
     /// A public key that is none, or an algorithm that has none.
     #[error("not a public key for that algorithm")]
     NotPublic,
+    /// Not the PEM of such a key.
+    #[error("not a PEM file of that kind of key")]
+    NotPem,
+    /// A private key that is none of Ed25519.
+    #[error("not an Ed25519 private key (PKCS #8)")]
+    NotPrivate,
+    /// A pair could not be made.
+    #[error("no Ed25519 pair could be made")]
+    NoPair,
     /// A key id that no token could name.
     #[error("a key id has 1 to {most} bytes", most = crate::key::MAX_KID_BYTES)]
     BadKid,

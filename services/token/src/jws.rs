@@ -14,7 +14,7 @@ use crate::{
     claims::Claims,
     error::{MintError, TokenError},
     json,
-    key::{Algorithm, KeySet, MAX_KID_BYTES, SigningKey},
+    key::{Algorithm, KeySet, MAX_KID_BYTES, Signing},
 };
 
 /// Longest header, decoded: an algorithm, a type and a key id are below 400 bytes.
@@ -124,15 +124,15 @@ fn optional_text<'a>(
     }
 }
 
-/// Signs claims with HS256.
+/// Signs claims.
 pub(crate) fn seal<T: Serialize>(
     claims: &T,
-    key: &SigningKey,
+    key: Signing<'_>,
     kid: Option<&str>,
     kind: Kind,
 ) -> Result<String, MintError> {
-    let mut header = Header::new(jsonwebtoken::Algorithm::HS256);
+    let mut header = Header::new(key.algorithm.of_library());
     header.typ = Some(kind.name().to_owned());
     header.kid = kid.map(str::to_owned);
-    jsonwebtoken::encode(&header, claims, key.encoding_key()).map_err(MintError::Sign)
+    jsonwebtoken::encode(&header, claims, key.secret).map_err(MintError::Sign)
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 
-use crate::error::KeyError;
+use crate::{error::KeyError, pem};
 
 /// Fewest bytes of an HS256 secret: RFC 7518 §3.2 asks for the hash's own size, below which
 /// guessing the key gets cheaper than breaking the hash.
@@ -41,7 +41,7 @@ impl Algorithm {
         }
     }
 
-    fn of_library(self) -> jsonwebtoken::Algorithm {
+    pub(crate) fn of_library(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Hs256 => jsonwebtoken::Algorithm::HS256,
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
@@ -49,6 +49,15 @@ impl Algorithm {
             Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
         }
     }
+}
+
+/// A secret as the envelope takes it.
+#[derive(Clone, Copy)]
+pub(crate) struct Signing<'a> {
+    /// How it signs.
+    pub(crate) algorithm: Algorithm,
+    /// What it signs with.
+    pub(crate) secret: &'a EncodingKey,
 }
 
 /// A secret that signs (and checks) HS256 tokens. Its bytes are wiped on drop and never printed.
@@ -99,8 +108,8 @@ impl SigningKey {
         BASE64.encode(self.secret.as_bytes())
     }
 
-    pub(crate) fn encoding_key(&self) -> &EncodingKey {
-        &self.secret
+    pub(crate) fn signing(&self) -> Signing<'_> {
+        Signing { algorithm: Algorithm::Hs256, secret: &self.secret }
     }
 }
 
@@ -125,12 +134,18 @@ impl Key {
     /// # Errors
     /// When the id is empty or too long.
     pub fn hs256(kid: Option<&str>, secret: &SigningKey) -> Result<Self, KeyError> {
-        Ok(Self { kid: checked_kid(kid)?, ..Self::unnamed_hs256(secret) })
+        let decoding = DecodingKey::from_secret(secret.secret.as_bytes());
+        Ok(Self { kid: checked_kid(kid)?, algorithm: Algorithm::Hs256, decoding })
     }
 
-    pub(crate) fn unnamed_hs256(secret: &SigningKey) -> Self {
-        let decoding = DecodingKey::from_secret(secret.secret.as_bytes());
-        Self { kid: None, algorithm: Algorithm::Hs256, decoding }
+    /// A public key as its PEM file holds it. Its kind (RSA, P-256, Ed25519) tells the algorithm.
+    ///
+    /// # Errors
+    /// When it is not the PEM of one public key of these kinds, or the id is empty or too long.
+    pub fn from_pem(kid: Option<&str>, text: &str) -> Result<Self, KeyError> {
+        let [der] = &pem::read(pem::PUBLIC, text)?[..] else { return Err(KeyError::NotPem) };
+        let algorithm = pem::algorithm(der).ok_or(KeyError::NotPublic)?;
+        Self::public(kid, algorithm, der)
     }
 
     /// A public key as DER of its SubjectPublicKeyInfo: what a `PUBLIC KEY` PEM file holds.

@@ -16,14 +16,17 @@ pub mod capability;
 
 pub mod error;
 pub mod key;
+pub mod pair;
 
 mod claims;
 mod json;
 mod jws;
+mod pem;
 
-pub use capability::{Capability, CapabilityKey};
+pub use capability::{Capability, CapabilityCheck, CapabilityKey};
 pub use claims::{ClaimPath, LEEWAY_SECONDS};
 pub use error::{KeyError, MintError, TokenError};
 pub use key::{Algorithm, Key, SigningKey};
 pub use minter::{DEV_TOKEN_SECONDS, Grant, Minter};
+pub use pair::{PrivateKey, PublicKey};
 pub use verifier::{DEFAULT_AUDIENCE, DEFAULT_ISSUER, Identity, Verifier, VerifierConfig};

@@ -104,6 +104,6 @@ impl Minter {
             exp: now_unix.saturating_add(lifetime_seconds),
             jti: HEXLOWER.encode(&id),
         };
-        jws::seal(&claims, &self.key, self.kid.as_deref(), Kind::User)
+        jws::seal(&claims, self.key.signing(), self.kid.as_deref(), Kind::User)
     }
 }

@@ -7,8 +7,8 @@ use termfleet_session::{
     role::{Actor, Role},
 };
 use termfleet_token::{
-    CapabilityKey, DEV_TOKEN_SECONDS, Grant, Key, Minter, SigningKey, TokenError, Verifier,
-    VerifierConfig, capability::CAPABILITY_SECONDS,
+    CapabilityCheck, CapabilityKey, DEV_TOKEN_SECONDS, Grant, Key, Minter, PrivateKey, PublicKey,
+    SigningKey, TokenError, Verifier, VerifierConfig, capability::CAPABILITY_SECONDS,
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -94,8 +94,9 @@ fn session(last: char) -> SessionId {
 
 #[test]
 fn a_capability_is_for_one_session_and_one_minute() {
-    let key = CapabilityKey::new(SigningKey::generate().unwrap());
-    let token = key.mint(&session('a'), &actor(), NOW).unwrap();
+    let signing = CapabilityKey::generate().unwrap();
+    let token = signing.mint(&session('a'), &actor(), NOW).unwrap();
+    let key = signing.check();
     let capability = key.verify(&token, &session('a'), NOW).unwrap();
     assert_eq!(capability.session, session('a'));
     assert_eq!(capability.actor, actor());
@@ -112,28 +113,52 @@ fn a_capability_is_for_one_session_and_one_minute() {
 
 #[test]
 fn a_capability_of_another_key_is_worth_nothing() {
-    let (ours, theirs) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
-    let token = CapabilityKey::new(theirs).mint(&session('a'), &actor(), NOW).unwrap();
-    let refused = CapabilityKey::new(ours).verify(&token, &session('a'), NOW);
+    let (ours, theirs) = (CapabilityKey::generate().unwrap(), CapabilityKey::generate().unwrap());
+    let token = theirs.mint(&session('a'), &actor(), NOW).unwrap();
+    let refused = ours.check().verify(&token, &session('a'), NOW);
+    assert_eq!(refused, Err(TokenError::UnknownKey));
+    // Nor when it goes under the name of our key.
+    let (_, claims_and_signature) = token.split_once('.').unwrap();
+    let own = ours.mint(&session('a'), &actor(), NOW).unwrap();
+    let (header, _) = own.split_once('.').unwrap();
+    let renamed = format!("{header}.{claims_and_signature}");
+    let refused = ours.check().verify(&renamed, &session('a'), NOW);
     assert_eq!(refused, Err(TokenError::Signature));
 }
 
 #[test]
 fn tokens_and_capabilities_never_stand_for_each_other() {
-    // Even where somebody configured one key, and one audience, for both.
-    let key = SigningKey::generate().unwrap();
-    let minter =
-        Minter::new(key.clone()).with_issuer("termfleet-gateway").with_audience("termfleet-worker");
-    let mut config = VerifierConfig::new(vec![Key::hs256(None, &key).unwrap()]);
+    // Even where somebody configured the gateways' public key, and one audience, for both.
+    let pair = PrivateKey::generate().unwrap();
+    let capabilities = CapabilityKey::new(pair.clone());
+    let public = Key::from_pem(None, &pair.public().to_pem()).unwrap();
+    let minted = SigningKey::generate().unwrap();
+    let minter = Minter::new(minted.clone())
+        .with_issuer("termfleet-gateway")
+        .with_audience("termfleet-worker");
+    let keys = vec![public, Key::hs256(Some("users"), &minted).unwrap()];
+    let mut config = VerifierConfig::new(keys);
     config.issuer = "termfleet-gateway".to_owned();
     config.audience = "termfleet-worker".to_owned();
-    let (verifier, capabilities) = (Verifier::new(config).unwrap(), CapabilityKey::new(key));
+    let verifier = Verifier::new(config).unwrap();
 
     let token = minter.mint(&grant("ann", None, Role::User), NOW, 60).unwrap();
-    assert!(verifier.verify(&token, NOW).is_ok());
-    let refused = capabilities.verify(&token, &session('a'), NOW);
+    let refused = capabilities.check().verify(&token, &session('a'), NOW);
     assert_eq!(refused, Err(TokenError::Header("typ")));
 
     let capability = capabilities.mint(&session('a'), &actor(), NOW).unwrap();
     assert_eq!(verifier.verify(&capability, NOW), Err(TokenError::Header("typ")));
+}
+
+#[test]
+fn while_a_key_is_replaced_capabilities_of_both_are_good() {
+    let (old, new) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
+    let files = old.public().to_pem() + &new.public().to_pem();
+    let both = CapabilityCheck::new(&PublicKey::all_from_pem(&files).unwrap()).unwrap();
+    let after = CapabilityCheck::new(&[new.public().clone()]).unwrap();
+    for (pair, survives) in [(old, false), (new, true)] {
+        let token = CapabilityKey::new(pair).mint(&session('a'), &actor(), NOW).unwrap();
+        assert!(both.verify(&token, &session('a'), NOW).is_ok());
+        assert_eq!(after.verify(&token, &session('a'), NOW).is_ok(), survives);
+    }
 }

@@ -11,13 +11,13 @@ use termfleet_session::{
     ids::{ClientId, SessionId, UserId},
     role::{Actor, Denied, EVERY_TENANT, Operation, Role},
 };
-use termfleet_token::CapabilityKey;
+use termfleet_token::CapabilityCheck;
 
 use crate::session::Facts;
 
 /// The actor of a request, if the capability says the same.
 pub(crate) fn actor(
-    key: &CapabilityKey,
+    key: &CapabilityCheck,
     capability: &str,
     session: &SessionId,
     claimed: Option<pb::Actor>,
@@ -79,7 +79,7 @@ pub(crate) fn lane(user: &UserId, client: &ClientId) -> ClientId {
 #[cfg(test)]
 mod tests {
     //! Whom a capability covers.
-    use termfleet_token::SigningKey;
+    use termfleet_token::CapabilityKey;
 
     use super::*;
 
@@ -88,10 +88,11 @@ mod tests {
     }
 
     fn asked(shown: &Actor, claimed: &Actor) -> Result<Actor, Code> {
-        let key = CapabilityKey::new(SigningKey::generate().unwrap());
+        let key = CapabilityKey::generate().unwrap();
         let session: SessionId = "aaaaaaaa-aaaaaaaaaaaaaaaaaaaaaaaaaa".parse().unwrap();
         let capability = key.mint(&session, shown, clock::now_unix()).unwrap();
-        actor(&key, &capability, &session, Some(claimed.into())).map_err(|refusal| refusal.code)
+        let asked = actor(&key.check(), &capability, &session, Some(claimed.into()));
+        asked.map_err(|refusal| refusal.code)
     }
 
     #[test]
@@ -120,9 +121,9 @@ mod tests {
     fn nothing_and_somebody_elses_signature_are_refused() {
         let ann = actor_of("ann", "acme", Role::User);
         let session: SessionId = "aaaaaaaa-aaaaaaaaaaaaaaaaaaaaaaaaaa".parse().unwrap();
-        let (ours, theirs) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
-        let forged = CapabilityKey::new(theirs).mint(&session, &ann, clock::now_unix()).unwrap();
-        let key = CapabilityKey::new(ours);
+        let theirs = CapabilityKey::generate().unwrap();
+        let forged = theirs.mint(&session, &ann, clock::now_unix()).unwrap();
+        let key = CapabilityKey::generate().unwrap().check();
         for capability in ["", &forged] {
             let refused = actor(&key, capability, &session, Some((&ann).into())).unwrap_err();
             assert_eq!(refused.code, Code::Unauthorized);

@@ -19,7 +19,7 @@ use termfleet_session::{
     state::Status,
 };
 use termfleet_store::{Directory, StoreError};
-use termfleet_token::CapabilityKey;
+use termfleet_token::CapabilityCheck;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -54,7 +54,7 @@ pub struct Parts {
     /// Where sessions are known.
     pub directory: Arc<dyn Directory>,
     /// What gateways' capabilities are checked with.
-    pub capabilities: CapabilityKey,
+    pub capabilities: CapabilityCheck,
     /// Where its tasks run.
     pub tasks: Tasks,
     /// Tells that the process is going.
@@ -82,7 +82,7 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) client: PtyHostClient,
     pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) capabilities: CapabilityKey,
+    pub(crate) capabilities: CapabilityCheck,
     /// Who this worker is in the store.
     pub(crate) owner: Owner,
     pub(crate) registry: Arc<Registry>,

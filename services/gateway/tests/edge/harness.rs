@@ -93,7 +93,7 @@ impl Setup {
         let verifier = VerifierConfig::new(vec![Key::hs256(None, &key).unwrap()]);
         let (drain, tasks) = (Drain::new(), Tasks::new());
         let store = Arc::new(MemoryStore::new());
-        let capabilities = CapabilityKey::new(SigningKey::generate().unwrap());
+        let capabilities = CapabilityKey::generate().unwrap();
         let mut config = Config::new("test", "1.2.3", self.site);
         config.limits = self.limits;
         config.drain_deadline = self.drain_deadline;

@@ -19,7 +19,7 @@ use termfleet_ptyhost::client::PtyHostClient;
 use termfleet_runtime::{Drain, Metrics, Tasks};
 use termfleet_session::{ids::WorkerId, limits::SESSIONS_PER_WORKER};
 use termfleet_store::MemoryStore;
-use termfleet_token::{Key, SigningKey, Verifier, VerifierConfig, capability::CapabilityKey};
+use termfleet_token::{CapabilityKey, Key, Verifier, VerifierConfig};
 use termfleet_worker::{
     Config as WorkerConfig, Parts as WorkerParts, ProjectRoots, Shells, Worker,
     config::{METRICS_INTERVAL, base_environment},
@@ -82,12 +82,12 @@ pub(super) async fn start(
     let ptyhost = connected.client.clone();
     let store = Arc::new(MemoryStore::new());
     // Gateway and worker are this process: nobody else ever needs to check a capability.
-    let capabilities = CapabilityKey::new(SigningKey::generate()?);
+    let capabilities = CapabilityKey::generate()?;
     let parts = WorkerParts {
         config: worker_config(options, state)?,
         ptyhost: connected,
         directory: store.clone(),
-        capabilities: capabilities.clone(),
+        capabilities: capabilities.check(),
         tasks: tasks.clone(),
         drain: drain.clone(),
     };

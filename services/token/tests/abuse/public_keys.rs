@@ -101,6 +101,20 @@ fn a_public_key_is_never_an_hmac_secret() {
 }
 
 #[test]
+fn a_key_file_tells_its_own_algorithm() {
+    for signer in [rsa(), ecdsa(), ed25519()] {
+        let body = data_encoding::BASE64.encode(&signer.der);
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n");
+        let key = Key::from_pem(None, &pem).unwrap();
+        let verifier = Verifier::new(VerifierConfig::new(vec![key])).unwrap();
+        assert!(verifier.verify(&signer.token(), NOW).is_ok(), "{}", signer.name);
+        let private = pem.replace("PUBLIC", "PRIVATE");
+        assert!(Key::from_pem(None, &private).is_err(), "{}", signer.name);
+        assert!(Key::from_pem(None, &format!("{pem}{pem}")).is_err(), "{}", signer.name);
+    }
+}
+
+#[test]
 fn null_and_misshapen_signatures() {
     for signer in [rsa(), ecdsa(), ed25519()] {
         for signature in [vec![], vec![0; 64], vec![0; 256], vec![0xff; 64], vec![0x30; 72]] {

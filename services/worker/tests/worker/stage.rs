@@ -17,7 +17,7 @@ use termfleet_session::{
     role::{Actor, Role},
 };
 use termfleet_store::{Directory, Limits, MemoryStore, Reservation};
-use termfleet_token::{CapabilityKey, SigningKey};
+use termfleet_token::CapabilityKey;
 use termfleet_worker::{Config, Parts, ProjectRoots, Shells, Worker, config};
 use tokio::{net::UnixListener, runtime::Runtime, time::Instant};
 use tokio_stream::wrappers::UnixListenerStream;
@@ -69,7 +69,7 @@ impl Stage {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let key = CapabilityKey::new(SigningKey::generate().unwrap());
+        let key = CapabilityKey::generate().unwrap();
         let store = Arc::new(MemoryStore::new());
         let mut stage = Self { host, dir, store, key, capacity, workers: 0, shift: None };
         stage.start_worker().await;
@@ -86,7 +86,7 @@ impl Stage {
             .build()
             .unwrap();
         let socket = self.dir.path().join(format!("w{}", self.workers));
-        let (config, key, store) = (self.config(), self.key.clone(), self.store.clone());
+        let (config, key, store) = (self.config(), self.key.check(), self.store.clone());
         let (host, listen, drain) = (self.dir.path().join("p"), socket.clone(), Drain::new());
         let drains = drain.clone();
         let starting = runtime.spawn(async move {

@@ -8,7 +8,6 @@ use termfleet_session::{
     ids::{Attempt, ClientId, Epoch},
     role::{Actor, Role},
 };
-use termfleet_token::SigningKey;
 
 use super::{
     state::{ANSWER_TIME, AWAY_TIME},
@@ -24,7 +23,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let link = Link::new(CapabilityKey::new(SigningKey::generate().unwrap()));
+        let link = Link::new(CapabilityKey::generate().unwrap());
         let stream = link.begin();
         link.stands();
         Self { link, inbox: Inbox::default(), stream }
