@@ -14,6 +14,9 @@ pub const RESERVATION_MS: u64 = 10_000;
 /// How long a record, its ring and its exit status stay readable after the process ended.
 pub const LINGER_MS: u64 = 600_000;
 
+/// How long a worker counts as there that has not said so again.
+pub const LEASE_MS: u64 = 3_000;
+
 /// Smallest and largest columns of a terminal.
 pub const COLS: std::ops::RangeInclusive<u16> = 2..=1000;
 /// Smallest and largest rows of a terminal.

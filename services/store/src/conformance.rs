@@ -18,13 +18,14 @@ use crate::{
     bus::Bus,
     directory::{Directory, Timings},
     focus::Focus,
+    workers::Workers,
 };
 
 /// A store to test, and the means to let its time pass.
 #[async_trait]
 pub trait Stage: Sized + Send + Sync + 'static {
     /// The implementation.
-    type Store: Directory + Bus + Focus + 'static;
+    type Store: Directory + Bus + Focus + Workers + 'static;
 
     /// Random plays against the model; fewer where each costs real time.
     const PLAYS: u32 = 128;
@@ -149,6 +150,14 @@ promises! { $
         a_key_is_its_users_and_means_one_request,
         a_forgotten_key_is_free_and_only_its_own_session_forgets_it,
         a_key_is_remembered_for_its_time,
+    }
+    workers {
+        a_registered_worker_is_listed_as_it_said,
+        a_renewal_brings_what_is_so_now,
+        a_lease_that_is_not_renewed_ends,
+        a_worker_that_goes_is_gone_at_once,
+        a_later_process_supersedes_the_earlier,
+        another_incarnation_counts_its_generations_anew,
     }
     hints {
         a_sessions_life_is_heard_in_order_with_growing_versions,

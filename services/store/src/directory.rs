@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use termfleet_session::{
     ids::{Alias, Epoch, ProjectId, SessionId, TenantId, UserId},
-    limits::{LINGER_MS, RESERVATION_MS, SESSIONS_PER_PROJECT, SESSIONS_PER_USER},
+    limits::{LEASE_MS, LINGER_MS, RESERVATION_MS, SESSIONS_PER_PROJECT, SESSIONS_PER_USER},
     record::{Counters, Exit, Owner, Patch, Session},
 };
 
@@ -243,10 +243,12 @@ pub struct Timings {
     pub reservation_ms: u64,
     /// How long a closed record stays readable.
     pub linger_ms: u64,
+    /// How long a worker is listed that does not renew.
+    pub lease_ms: u64,
 }
 
 impl Default for Timings {
     fn default() -> Self {
-        Self { reservation_ms: RESERVATION_MS, linger_ms: LINGER_MS }
+        Self { reservation_ms: RESERVATION_MS, linger_ms: LINGER_MS, lease_ms: LEASE_MS }
     }
 }

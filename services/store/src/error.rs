@@ -5,7 +5,7 @@
 
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{Epoch, FocusVersion, SessionId},
+    ids::{Epoch, FocusVersion, Generation, SessionId},
 };
 
 /// When a caller that lost a race over a record should look again: the winner's write is done by
@@ -64,6 +64,12 @@ pub enum StoreError {
         /// The epoch in the store.
         stored: Epoch,
     },
+    /// A later process of the same worker has registered: the caller exits and touches nothing.
+    #[error("superseded by generation {current} of the same worker")]
+    Fenced {
+        /// The generation in the store.
+        current: Generation,
+    },
     /// The project's focus has changed since it was read: read again.
     #[error("the focus set is at version {current}")]
     FocusMoved {
@@ -104,6 +110,7 @@ impl From<StoreError> for Refusal {
             StoreError::Ended => Code::SessionEnded.into(),
             StoreError::Superseded { current: _ }
             | StoreError::Outdated { stored: _ }
+            | StoreError::Fenced { current: _ }
             | StoreError::FocusMoved { current: _ } => {
                 Self::from(Code::ServiceUnavailable).retry_after(LOST_RACE_RETRY_MS)
             }
@@ -140,6 +147,7 @@ mod tests {
             (StoreError::Ended, 1006, None),
             (StoreError::Superseded { current }, 5003, Some(LOST_RACE_RETRY_MS)),
             (StoreError::Outdated { stored: current }, 5003, Some(LOST_RACE_RETRY_MS)),
+            (StoreError::Fenced { current: Generation::new(3) }, 5003, Some(LOST_RACE_RETRY_MS)),
             (
                 StoreError::FocusMoved { current: FocusVersion::new(3) },
                 5003,

@@ -13,6 +13,7 @@ pub mod change;
 pub mod error;
 pub mod page;
 pub mod repeat;
+pub mod workers;
 
 pub mod clock;
 pub mod memory;
@@ -31,3 +32,4 @@ pub use focus::Focus;
 pub use memory::MemoryStore;
 pub use page::{Cursor, Listing, Page};
 pub use repeat::IdempotencyKey;
+pub use workers::{Registration, Storage, Workers};

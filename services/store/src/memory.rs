@@ -9,6 +9,7 @@ mod focus;
 mod places;
 mod records;
 mod repeats;
+mod workers;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,12 +17,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use termfleet_session::{
     focus::{Change as FocusChange, FocusSet},
-    ids::{Alias, Epoch, FocusVersion, ProjectId, SessionId, TenantId, UserId},
+    ids::{Alias, Epoch, FocusVersion, Generation, ProjectId, SessionId, TenantId, UserId},
     record::{Owner, Patch, Session},
 };
 use tokio::sync::watch;
 
-use self::book::Book;
+use self::{book::Book, workers::Fleet};
 use crate::{
     bus::{Bus, Subscription, Topics},
     change::Change,
@@ -31,6 +32,7 @@ use crate::{
     focus::Focus,
     page::{Listing, Page},
     repeat::Request,
+    workers::{Registration, Workers},
 };
 
 /// Sessions of one process.
@@ -41,6 +43,9 @@ pub struct MemoryStore {
     losses: watch::Sender<u64>,
     // Every operation is a few look-ups under this lock, and none waits while it is held.
     book: Mutex<Book>,
+    // Apart from the book: no operation touches both.
+    fleet: Mutex<Fleet>,
+    lease_ms: u64,
 }
 
 /// The time of one operation, in both of its forms.
@@ -67,7 +72,14 @@ impl MemoryStore {
     #[must_use]
     pub fn with(timings: Timings, clock: Arc<dyn Clock>) -> Self {
         let (topics, losses) = (Topics::default(), watch::Sender::default());
-        Self { clock, topics, losses, book: Mutex::new(Book::new(timings)) }
+        let lease_ms = timings.lease_ms;
+        let book = Mutex::new(Book::new(timings));
+        Self { clock, topics, losses, book, fleet: Mutex::default(), lease_ms }
+    }
+
+    fn with_fleet<T>(&self, operation: impl FnOnce(&mut Fleet, u64) -> T) -> T {
+        let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        operation(&mut fleet, self.clock.now_ms())
     }
 
     /// One operation: what has expired by now goes first, and hints leave in the order of writes.
@@ -221,6 +233,21 @@ impl Focus for MemoryStore {
         set: &FocusSet,
     ) -> Result<FocusSet, StoreError> {
         Ok(self.with_book(|book, _| book.assert_focus(tenant, project, set)))
+    }
+}
+
+#[async_trait]
+impl Workers for MemoryStore {
+    async fn register(&self, worker: &Registration) -> Result<(), StoreError> {
+        self.with_fleet(|fleet, now_ms| fleet.register(worker, now_ms, self.lease_ms))
+    }
+
+    async fn deregister(&self, owner: &Owner, generation: Generation) -> Result<(), StoreError> {
+        self.with_fleet(|fleet, _| fleet.deregister(owner, generation))
+    }
+
+    async fn workers(&self) -> Result<Vec<Registration>, StoreError> {
+        Ok(self.with_fleet(|fleet, now_ms| fleet.alive(now_ms)))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     focus::{self, Wanted},
 };
 
-const TIMINGS: Timings = Timings { reservation_ms: 100, linger_ms: 1_000 };
+const TIMINGS: Timings = Timings { reservation_ms: 100, linger_ms: 1_000, lease_ms: 300 };
 
 fn store() -> (MemoryStore, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(1_782_864_000_000));
