@@ -14,6 +14,10 @@ use termfleet_session::{
 };
 use utoipa::ToSchema;
 
+mod projects;
+
+pub use self::projects::{Project, ProjectPage, Resumed, Suspended};
+
 /// A session, as clients see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -21,12 +21,18 @@ use crate::rest;
     paths(
         rest::create,
         rest::list_mine,
-        rest::list_project,
+        rest::projects::list,
+        rest::projects::sessions,
+        rest::projects::suspend,
+        rest::projects::resume,
         rest::read,
         rest::patch,
         rest::close,
     ),
-    tags((name = "sessions", description = "Terminals: a process, a screen, a history")),
+    tags(
+        (name = "sessions", description = "Terminals: a process, a screen, a history"),
+        (name = "projects", description = "All sessions of one project at once"),
+    ),
     modifiers(&Bearer),
 )]
 struct Description;

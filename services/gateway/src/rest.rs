@@ -15,13 +15,13 @@ use http::{HeaderValue, Method, StatusCode, header};
 use termfleet_proto::rest::{
     CreateSession, Done, OneSession, PatchSession, Problem, Session, SessionPage,
 };
-use termfleet_session::ids::ProjectId;
 use termfleet_store::Listing;
 
-use self::extract::{Body, Caller, Mine, Name, Paged, Query, Repeatable};
+use self::extract::{Body, Caller, Mine, Name, Query, Repeatable};
 use crate::{edge::Edge, openapi, problem::Refused};
 
 mod extract;
+pub(crate) mod projects;
 
 /// A handler's answer.
 type Answer<T> = Result<T, Refused>;
@@ -31,7 +31,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/api/terminal/sessions", routing::post(create).get(list_mine))
         .route("/api/terminal/sessions/{id}", routing::get(read).patch(patch).delete(close))
-        .route("/api/terminal/projects/{id}/sessions", routing::get(list_project))
+        .merge(projects::router())
         .route("/openapi.json", routing::get(description))
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_route)
@@ -86,30 +86,6 @@ async fn list_mine(
 ) -> Answer<Json<SessionPage>> {
     let page = mine.page()?;
     let listing = edge.sessions.list_mine(&caller.actor, mine.project_id.as_ref(), &page).await?;
-    Ok(shown(&listing))
-}
-
-/// List a project's sessions, oldest first: a user's own, an administrator's whole project.
-#[utoipa::path(
-    get, path = "/api/terminal/projects/{id}/sessions", tag = "sessions",
-    params(("id" = String, Path, description = "The project, `[A-Za-z0-9._-]{1,64}`"), Paged),
-    responses(
-        (status = 200, description = "A page of them", body = SessionPage),
-        (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
-    ),
-    security(("bearer" = [])),
-)]
-async fn list_project(
-    State(edge): State<Arc<Edge>>,
-    Caller(caller): Caller,
-    Name(project): Name,
-    Query(paged): Query<Paged>,
-) -> Answer<Json<SessionPage>> {
-    let project: ProjectId = project.parse().map_err(|_| {
-        Refused::request(StatusCode::BAD_REQUEST, "a project id is 1 to 64 of A-Z a-z 0-9 . _ -")
-    })?;
-    let listing = edge.sessions.list_project(&caller.actor, &project, &paged.page()?).await?;
     Ok(shown(&listing))
 }
 

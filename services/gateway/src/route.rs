@@ -8,10 +8,13 @@ use crate::dialect::Dialect;
 /// Longest target of a request: ids, cursors and names fit many times.
 pub(crate) const MAX_TARGET_BYTES: usize = 4 << 10;
 /// Every label that a route can have in metrics and logs.
-pub(crate) const ROUTES: [&str; 9] = [
+pub(crate) const ROUTES: [&str; 12] = [
     "sessions",
     "session",
+    "projects",
     "project_sessions",
+    "project_suspend",
+    "project_resume",
     "api",
     "openapi",
     "terminal",
@@ -51,7 +54,10 @@ impl Route {
             ["openapi.json"] => Self::Rest("openapi"),
             ["api", "terminal", "sessions"] => Self::Rest("sessions"),
             ["api", "terminal", "sessions", _] => Self::Rest("session"),
+            ["api", "terminal", "projects"] => Self::Rest("projects"),
             ["api", "terminal", "projects", _, "sessions"] => Self::Rest("project_sessions"),
+            ["api", "terminal", "projects", _, "suspend"] => Self::Rest("project_suspend"),
+            ["api", "terminal", "projects", _, "resume"] => Self::Rest("project_resume"),
             ["api", ..] => Self::Rest("api"),
             _ => Self::Page,
         }
@@ -136,7 +142,10 @@ mod tests {
             ("/openapi.json", "openapi"),
             ("/api/terminal/sessions", "sessions"),
             ("/api/terminal/sessions/x", "session"),
+            ("/api/terminal/projects", "projects"),
             ("/api/terminal/projects/p/sessions", "project_sessions"),
+            ("/api/terminal/projects/p/suspend", "project_suspend"),
+            ("/api/terminal/projects/p/resume", "project_resume"),
             ("/api/terminal/sessions/x/focus", "api"),
         ] {
             assert_eq!(Route::of(path).label(), label, "{path}");

@@ -24,6 +24,10 @@ use tokio::time;
 
 use crate::upstream::{Create, Upstream};
 
+mod projects;
+
+pub use self::projects::{Counts, Projects};
+
 /// How long a worker may take to say what it knows of a session before the store's record has to
 /// do: a reader of a record should not feel a worker that is away.
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(1);

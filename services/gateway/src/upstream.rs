@@ -216,6 +216,36 @@ impl Upstream {
         session(record)
     }
 
+    /// Stops a session's processes; one that is stopped already stays so.
+    ///
+    /// # Errors
+    /// The worker's refusal, or why there was no answer.
+    pub async fn suspend(&self, record: &Session, actor: &Actor) -> Result<Session, Refusal> {
+        let mut client = self.worker(record)?.client.clone();
+        let request = pb::SuspendRequest {
+            session: record.id.to_string(),
+            actor: Some(actor.into()),
+            capability: self.capability(&record.id, actor)?,
+        };
+        let pb::SuspendResponse { record } = called(client.suspend(request)).await?;
+        session(record)
+    }
+
+    /// Continues a session's processes; one that runs already goes on.
+    ///
+    /// # Errors
+    /// The worker's refusal, or why there was no answer.
+    pub async fn resume(&self, record: &Session, actor: &Actor) -> Result<Session, Refusal> {
+        let mut client = self.worker(record)?.client.clone();
+        let request = pb::ResumeRequest {
+            session: record.id.to_string(),
+            actor: Some(actor.into()),
+            capability: self.capability(&record.id, actor)?,
+        };
+        let pb::ResumeResponse { record } = called(client.resume(request)).await?;
+        session(record)
+    }
+
     /// The record with what only its worker knows: the newest directory and counters.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use termfleet_session::{
     code::{Code, Refusal},
     ids::ProjectId,
 };
-use termfleet_store::{IdempotencyKey, Page, page::MAX_PAGE, repeat::InvalidKey};
+use termfleet_store::{IdempotencyKey, Page, StoreError, page::MAX_PAGE, repeat::InvalidKey};
 use tokio::time;
 use utoipa::IntoParams;
 
@@ -87,7 +87,7 @@ pub(crate) struct Paged {
     /// `nextCursor` of the page before.
     #[serde(default)]
     cursor: Option<String>,
-    /// Sessions of one page, 1–200; 50 if absent.
+    /// Entries of one page, 1–200; 50 if absent.
     #[serde(default)]
     limit: Option<usize>,
 }
@@ -113,6 +113,16 @@ pub(crate) struct Mine {
 impl Paged {
     pub(super) fn page(&self) -> Result<Page, Refused> {
         page(self.cursor.as_deref(), self.limit)
+    }
+
+    /// The project that a listing of projects goes on after.
+    pub(super) fn after_project(&self) -> Result<Option<ProjectId>, Refused> {
+        let after = self.cursor.as_deref().map(str::parse).transpose();
+        after.map_err(|_| Refusal::from(StoreError::BadCursor).into())
+    }
+
+    pub(super) fn limit(&self) -> Result<usize, Refused> {
+        Ok(page(None, self.limit)?.limit)
     }
 }
 

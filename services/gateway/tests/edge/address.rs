@@ -15,7 +15,7 @@ async fn unknown_routes_and_those_of_later_versions_are_404() {
         ("PUT", "/api/terminal/sessions/x/focus"),
         ("PUT", "/api/terminal/focus"),
         ("GET", "/api/terminal/metrics/system"),
-        ("POST", "/api/terminal/projects/p/suspend"),
+        ("POST", "/api/terminal/projects/p/close"),
         ("GET", "/api/terminal/sessions/"),
         ("GET", "/ws"),
         ("GET", "/ws/terminal/"),

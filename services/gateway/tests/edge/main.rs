@@ -13,6 +13,7 @@ mod identity;
 mod limits;
 mod openapi;
 mod pages;
+mod projects;
 mod sessions;
 mod slow;
 mod tenancy;

@@ -29,7 +29,10 @@ async fn it_describes_every_endpoint_and_the_sign_in() {
     for (path, methods) in [
         ("/api/terminal/sessions", &["get", "post"][..]),
         ("/api/terminal/sessions/{id}", &["get", "patch", "delete"]),
+        ("/api/terminal/projects", &["get"]),
         ("/api/terminal/projects/{id}/sessions", &["get"]),
+        ("/api/terminal/projects/{id}/suspend", &["post"]),
+        ("/api/terminal/projects/{id}/resume", &["post"]),
     ] {
         for method in methods {
             assert!(json["paths"][path][method]["responses"].is_object(), "{method} {path}");

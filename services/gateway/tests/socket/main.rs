@@ -17,5 +17,6 @@ mod messages;
 mod projects;
 mod seeds;
 mod sign_in;
+mod suspension;
 mod text;
 mod turns;

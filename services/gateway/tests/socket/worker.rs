@@ -50,6 +50,8 @@ pub(crate) struct Shell {
     refuses: Option<Refusal>,
     /// Input stays in the lane unwritten.
     stuck: bool,
+    /// It is neither suspended nor resumed.
+    immovable: Option<Refusal>,
 }
 
 struct Viewer {
@@ -95,6 +97,11 @@ impl Fake {
     /// Input is refused from now on, or no longer.
     pub(crate) fn refuse_input(&self, session: &str, refusal: Option<Refusal>) {
         self.lock().shell(session).refuses = refusal;
+    }
+
+    /// The session is neither suspended nor resumed from now on, or is again.
+    pub(crate) fn hold(&self, session: &str, refusal: Option<Refusal>) {
+        self.lock().shell(session).immovable = refusal;
     }
 
     /// The PTY takes nothing more.

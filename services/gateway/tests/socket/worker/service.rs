@@ -10,8 +10,8 @@ use termfleet_proto::{
         worker_server::Worker,
     },
 };
-use termfleet_session::{code::Code, record::Session};
-use termfleet_store::{Directory, Fence};
+use termfleet_session::{code::Code, record::Session, state::Status as Stand};
+use termfleet_store::{Change, Directory, Fence};
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -94,16 +94,18 @@ impl Worker for Fake {
 
     async fn suspend(
         &self,
-        _: Request<pb::SuspendRequest>,
+        request: Request<pb::SuspendRequest>,
     ) -> Result<Response<pb::SuspendResponse>, Status> {
-        Err(to_status(&Code::ServiceUnavailable.into()))
+        let session = self.turn(&request.into_inner().session, Stand::Suspended).await?;
+        Ok(Response::new(pb::SuspendResponse { record: Some((&session).into()) }))
     }
 
     async fn resume(
         &self,
-        _: Request<pb::ResumeRequest>,
+        request: Request<pb::ResumeRequest>,
     ) -> Result<Response<pb::ResumeResponse>, Status> {
-        Err(to_status(&Code::ServiceUnavailable.into()))
+        let session = self.turn(&request.into_inner().session, Stand::Active).await?;
+        Ok(Response::new(pb::ResumeResponse { record: Some((&session).into()) }))
     }
 
     async fn describe(
@@ -115,5 +117,19 @@ impl Worker for Fake {
         let session = store.get(&id.parse().unwrap()).await.unwrap().unwrap();
         let record = Some((&session).into());
         Ok(Response::new(pb::DescribeResponse { record, ..Default::default() }))
+    }
+}
+
+impl Fake {
+    /// Notes that a session is stopped, or goes on; unless a test wants it refused.
+    async fn turn(&self, id: &str, to: Stand) -> Result<Session, Status> {
+        if let Some(refusal) = self.lock().shell(id).immovable.clone() {
+            return Err(to_status(&refusal));
+        }
+        let store = self.lock().store.clone().unwrap();
+        let session = store.get(&id.parse().unwrap()).await.unwrap().unwrap();
+        let fence = Fence { owner: session.owner.unwrap(), epoch: session.epoch };
+        let change = Change { status: Some(to), ..Change::default() };
+        Ok(store.update(&session.id, &fence, change).await.unwrap())
     }
 }
