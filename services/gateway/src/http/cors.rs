@@ -11,7 +11,7 @@ use http::{
     },
 };
 
-use crate::ws::{Origins, Site};
+use crate::ws::Site;
 
 /// How long a browser may remember the answer to a preflight, in seconds: ten minutes, so that a
 /// changed configuration is soon felt.
@@ -20,10 +20,8 @@ const MAX_AGE: &str = "600";
 /// The request's origin, if it is a configured one. Our own pages need no permission, and loopback
 /// pages may call a development server but are not told what it answers.
 pub(crate) fn listed(site: &Site, headers: &HeaderMap) -> Option<HeaderValue> {
-    let Origins::SameOrListed(origins) = &site.origins else { return None };
     let origin = headers.get(ORIGIN)?;
-    let text = origin.to_str().ok()?;
-    origins.iter().any(|known| known.eq_ignore_ascii_case(text)).then(|| origin.clone())
+    site.origins.lists(origin.to_str().ok()?).then(|| origin.clone())
 }
 
 /// The answer to a configured origin's preflight; `None` for every other request.
@@ -36,7 +34,7 @@ pub(crate) fn preflight<B>(site: &Site, request: &Request<B>) -> Option<Response
     let mut response = Response::default();
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    let methods = HeaderValue::from_static("GET, POST, PATCH, DELETE");
+    let methods = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
     let allowed = HeaderValue::from_static("authorization, content-type, idempotency-key");
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);

@@ -36,9 +36,23 @@ pub enum Hosts {
 pub enum Origins {
     /// Pages served from loopback, on any port.
     Loopback,
-    /// Pages of the very host that is called, and these origins (`https://app.example`), as
-    /// browsers spell them.
+    /// Pages of the very host that is called, and these origins (`https://app.example`,
+    /// `tauri://localhost`), as browsers spell them.
     SameOrListed(Vec<String>),
+}
+
+impl Origins {
+    /// Is it one of those that are listed? `null` never is: browsers say it for every local file
+    /// and every sandboxed frame, so that whoever listed it would have let in everybody.
+    pub(crate) fn lists(&self, origin: &str) -> bool {
+        match self {
+            Self::Loopback => false,
+            Self::SameOrListed(origins) => {
+                origin.contains("://")
+                    && origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+            }
+        }
+    }
 }
 
 impl Site {
@@ -106,17 +120,18 @@ impl Site {
     }
 
     fn is_allowed(&self, host: &str, origin: &str) -> bool {
+        // A desktop shell's pages have a scheme of its own: only by name do they get in.
+        if self.origins.lists(origin) {
+            return true;
+        }
         // `null`, other schemes, and what only looks like an origin end here.
         let Some((scheme_port, place)) = parse_origin(origin) else { return false };
         match &self.origins {
             Origins::Loopback => place.is_loopback(),
-            Origins::SameOrListed(origins) => {
-                let same = Place::parse(host).is_some_and(|host| {
-                    host.name == place.name
-                        && host.port.unwrap_or(scheme_port) == place.port.unwrap_or(scheme_port)
-                });
-                same || origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
-            }
+            Origins::SameOrListed(_) => Place::parse(host).is_some_and(|host| {
+                host.name == place.name
+                    && host.port.unwrap_or(scheme_port) == place.port.unwrap_or(scheme_port)
+            }),
         }
     }
 }

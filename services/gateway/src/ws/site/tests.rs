@@ -101,6 +101,22 @@ fn a_listed_server_is_called_by_its_own_pages_and_those_it_lists() {
 }
 
 #[test]
+fn a_desktop_shell_gets_in_by_name_and_null_never() {
+    let shells = ["tauri://localhost", "app://termfleet", "http://tauri.localhost", "null"];
+    let site = Site {
+        hosts: Hosts::Listed(vec!["term.example".into()]),
+        origins: Origins::SameOrListed(shells.map(str::to_owned).to_vec()),
+    };
+    for page in ["tauri://localhost", "app://termfleet", "http://tauri.localhost"] {
+        assert!(origin(&site, "term.example", page), "{page}");
+        assert!(!origin(&listed(), "term.example", page), "{page}");
+    }
+    for page in ["null", "tauri://localhost.evil", "tauri://localhost/", "app://", "file://"] {
+        assert!(!origin(&site, "term.example", page), "{page}");
+    }
+}
+
+#[test]
 fn no_origin_is_fine_unless_a_cookie_signed_in() {
     assert_eq!(listed().check_origin("term.example", None, false), Ok(()));
     assert_eq!(listed().check_origin("term.example", None, true), Err(Reject::ForeignOrigin));
