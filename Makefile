@@ -53,7 +53,7 @@ bench: setup-run web ## Measure: keystroke echo, flood, memory; a table and targ
 
 sdk: $(WEB_MODULES) ## Pack the client package: target/sdk/*.tgz, golden vectors and descriptions beside it
 	@rm -rf $(SDK) && mkdir -p $(SDK)
-	@cp -r proto/vectors docs/openapi.json docs/errors.md $(SDK)/
+	@cp -r proto/vectors docs/openapi.json docs/asyncapi.yaml docs/errors.md $(SDK)/
 	@cd $(WEB) && npm pack --silent --workspace packages/client --pack-destination "$(CURDIR)/$(SDK)" >/dev/null
 	@ls -d $(SDK)/*
 

@@ -48,6 +48,9 @@ scenario("the packed package runs in an empty project, against a real server", a
     }
     assert.deepEqual(contents(path.join(installed, "vectors")), contents(VECTORS));
     assert.deepEqual(contents(path.join(PACKED, "vectors")), contents(VECTORS));
+    for (const name of ["asyncapi.yaml", "openapi.json", "errors.md"]) {
+      assert.ok(fs.existsSync(path.join(PACKED, name)), `${name} lies beside the package`);
+    }
 
     fs.copyFileSync(CONSUMER, path.join(folder, "consumer.mts"));
     write("ws.d.ts", WS_TYPES);
