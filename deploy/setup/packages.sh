@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Makes sure that what the make targets need from the system is there: `packages.sh run|test`.
+# Makes sure that what the make targets need from the system is there: `packages.sh run|test|cluster`.
 # Installs Debian packages where it may (root, or sudo without a password); else says what to do.
 set -euo pipefail
 
+# Where Debian puts nginx; root's PATH has it, others' does not.
+PATH="$PATH:/usr/sbin"
 need_command() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'termfleet: %s\n' "$*" >&2; exit 1; }
 
@@ -14,9 +16,13 @@ need_command npm || fail "npm is missing. It comes with Node.js (on Debian: apt 
 
 # command:package pairs; a package is installed only if its command is missing.
 wanted="cc:gcc git:git"
-if [ "${1:-run}" = test ]; then
-  wanted="$wanted chromium:chromium vim:vim htop:htop ps:procps"
-fi
+case "${1:-run}" in
+  cluster) wanted="$wanted nginx:nginx-light redis-server:redis-server openssl:openssl" ;;
+  test)
+    wanted="$wanted nginx:nginx-light redis-server:redis-server openssl:openssl"
+    wanted="$wanted chromium:chromium vim:vim htop:htop ps:procps"
+    ;;
+esac
 
 missing=""
 for pair in $wanted; do
@@ -34,6 +40,13 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "termfleet: installing system packages:$missing"
 export DEBIAN_FRONTEND=noninteractive
+# nginx and Redis are wanted as programs: the services that Debian would start with them stay off.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap '$sudo rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+  $sudo chmod 755 "$policy"
+fi
 $sudo apt-get update -qq
 # shellcheck disable=SC2086
 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null \

@@ -10,13 +10,11 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::{Child, Command},
-};
+use tokio::{io::AsyncReadExt, process::Command};
 
-use crate::wait::within;
+use crate::{home::Home, process::Process, wait::within};
+
+pub use crate::home::{is_alive, signal};
 
 /// The line that `dev --json` prints when it is ready.
 #[derive(Debug, Clone, Deserialize)]
@@ -87,7 +85,7 @@ impl Builder {
     /// # Errors
     /// If it does not become ready; with what it logged.
     pub async fn start(self) -> Result<Dev> {
-        let home = tempfile::Builder::new().prefix("tf-").tempdir()?;
+        let home = Home::new()?;
         let state = self.state.clone().unwrap_or_else(|| home.path().join("s"));
         let work = self.directory.clone().unwrap_or_else(|| home.path().join("w"));
         std::fs::create_dir_all(&work)?;
@@ -100,11 +98,12 @@ impl Builder {
 /// A running `dev`.
 pub struct Dev {
     builder: Builder,
-    home: TempDir,
     state: PathBuf,
     work: PathBuf,
-    process: Option<Child>,
+    process: Option<Process>,
     ready: Option<Ready>,
+    // Last, as it clears up behind the others.
+    home: Home,
 }
 
 impl Dev {
@@ -166,10 +165,16 @@ impl Dev {
         &self.state
     }
 
+    /// The directory that everything of it is below, for what stands beside it.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
     /// Its process id.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().and_then(Child::id)
+        self.process.as_ref().and_then(Process::pid)
     }
 
     /// Starts it (again) on the same state directory.
@@ -177,17 +182,8 @@ impl Dev {
     /// # Errors
     /// If it does not become ready; with what it logged.
     pub async fn start_again(&mut self) -> Result<()> {
-        let log = std::fs::File::create(self.log())?;
-        let mut process = self.command()?.stdout(Stdio::piped()).stderr(log).spawn()?;
-        let output = process.stdout.take().context("stdout is piped")?;
-        self.process = Some(process);
-        let mut line = String::new();
-        let mut lines = BufReader::new(output);
-        let read = async { Ok(lines.read_line(&mut line).await?) };
-        within("dev becomes ready", read).await.with_context(|| self.logged())?;
-        let ready = serde_json::from_str(&line)
-            .with_context(|| format!("not a ready line: {line:?}; log: {}", self.logged()))?;
-        self.ready = Some(ready);
+        let process = Process::announced("dev", self.command()?, &self.home.path().join("log"))?;
+        self.ready = Some(self.process.insert(process).ready().await?);
         Ok(())
     }
 
@@ -200,9 +196,7 @@ impl Dev {
             .args(&self.builder.arguments)
             .current_dir(&self.work)
             .env("SHELL", "/bin/bash")
-            .env("HOME", self.home.path())
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+            .env("HOME", self.home.path());
         Ok(command)
     }
 
@@ -211,9 +205,7 @@ impl Dev {
     /// # Errors
     /// If it was not running.
     pub async fn kill(&mut self) -> Result<()> {
-        let mut process = self.process.take().context("dev is running")?;
-        process.kill().await?;
-        Ok(())
+        self.process.take().context("dev is running")?.kill().await
     }
 
     /// Ends it as Ctrl-C does, and waits until it has.
@@ -221,38 +213,23 @@ impl Dev {
     /// # Errors
     /// If it does not end well.
     pub async fn stop(&mut self) -> Result<()> {
-        let mut process = self.process.take().context("dev is running")?;
-        let pid = process.id().context("dev has not been waited for")?;
-        signal(pid, rustix::process::Signal::INT)?;
-        let status = within("dev ends", async { Ok(process.wait().await?) }).await?;
-        ensure!(status.success(), "dev ended with {status}; log: {}", self.logged());
+        let process = self.process.take().context("dev is running")?;
+        let status = process.stop(rustix::process::Signal::INT).await?;
+        ensure!(status.success(), "dev ended with {status}");
         Ok(())
-    }
-
-    fn log(&self) -> PathBuf {
-        self.home.path().join("log")
     }
 
     /// What it logged since it was last started.
     #[must_use]
     pub fn logged(&self) -> String {
-        std::fs::read_to_string(self.log()).unwrap_or_default()
+        self.process.as_ref().map(Process::logged).unwrap_or_default()
     }
 }
 
 impl Drop for Dev {
-    /// Ends the processes that a failed test would leave: `dev` (killed on drop) and the ptyhost,
-    /// whose pid stands in the state directory.
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("--- what dev logged ---\n{}", self.logged());
-        }
-        if let Some(pid) = self.pid() {
-            let _ = signal(pid, rustix::process::Signal::KILL);
-        }
-        if let Some(pid) = ptyhost_of(&self.state) {
-            let _ = signal(pid, rustix::process::Signal::TERM);
-            let _ = signal(pid, rustix::process::Signal::KILL);
         }
     }
 }
@@ -268,22 +245,6 @@ pub fn ptyhost_of(state: &Path) -> Option<u32> {
         (words.get(1) == Some(&"ptyhost") && words.iter().any(|word| word.starts_with(wanted)))
             .then_some(pid)
     })
-}
-
-/// Sends a signal to a process that a test started.
-///
-/// # Errors
-/// If there is no such process.
-pub fn signal(pid: u32, signal: rustix::process::Signal) -> Result<()> {
-    let pid = rustix::process::Pid::from_raw(pid.try_into()?).context("a pid is not 0")?;
-    Ok(rustix::process::kill_process(pid, signal)?)
-}
-
-/// Is this process still there (and not a zombie)?
-#[must_use]
-pub fn is_alive(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
 }
 
 /// Runs the binary to its end.

@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 use crate::wait::within;
 
@@ -78,20 +81,8 @@ impl Http {
     /// # Errors
     /// If there is no answer.
     pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer> {
-        let exchange = async {
-            let stream = TcpStream::connect(self.address).await?;
-            let (mut sender, connection) =
-                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-            let asking = async move {
-                let (parts, body) = sender.send_request(request).await?.into_parts();
-                let body = body.collect().await?.to_bytes();
-                Ok(Answer { status: parts.status, headers: parts.headers, body })
-            };
-            // The connection ends by itself once the answer is read; how it ends is the answer's.
-            let (answer, _) = tokio::join!(asking, connection);
-            answer
-        };
-        within("an HTTP answer", exchange).await
+        let connecting = async { Ok(TcpStream::connect(self.address).await?) };
+        over(within("an HTTP connection", connecting).await?, request).await
     }
 
     /// GET.
@@ -110,6 +101,17 @@ impl Http {
         self.send(Method::POST, path, body).await
     }
 
+    /// Creates a session in a project; its id.
+    ///
+    /// # Errors
+    /// If it is refused.
+    pub async fn create(&self, project: &str) -> Result<String> {
+        let body = serde_json::json!({ "projectId": project });
+        let answer = self.post("/api/terminal/sessions", body).await?;
+        let id = answer.json()["session"]["id"].as_str().map(ToOwned::to_owned);
+        id.with_context(|| format!("no session: {} {}", answer.status, answer.text()))
+    }
+
     /// DELETE.
     ///
     /// # Errors
@@ -117,4 +119,27 @@ impl Http {
     pub async fn delete(&self, path: &str) -> Result<Answer> {
         self.send(Method::DELETE, path, Value::Null).await
     }
+}
+
+/// Sends a request over a wire that stands, as it is.
+///
+/// # Errors
+/// If there is no answer.
+pub async fn over(
+    wire: impl AsyncRead + AsyncWrite + Unpin,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer> {
+    let exchange = async {
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(wire)).await?;
+        let asking = async move {
+            let (parts, body) = sender.send_request(request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            Ok(Answer { status: parts.status, headers: parts.headers, body })
+        };
+        // The connection ends by itself once the answer is read; how it ends is the answer's.
+        let (answer, _) = tokio::join!(asking, connection);
+        answer
+    };
+    within("an HTTP answer", exchange).await
 }

@@ -6,5 +6,10 @@
 
 pub mod client;
 pub mod dev;
+pub mod home;
 pub mod http;
+pub mod nginx;
+pub mod ports;
+pub mod process;
+pub mod tls;
 pub mod wait;
