@@ -8,7 +8,7 @@
 //! sessions, a gateway the focus sets it watches) watches [`Bus::losses`] and writes it again.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
@@ -102,11 +102,11 @@ impl Subscription {
     }
 }
 
-type Name = (TenantId, ProjectId);
+pub(crate) type Name = (TenantId, ProjectId);
 type Senders = HashMap<Name, broadcast::Sender<Hint>>;
 
 /// Local fan-out: whoever subscribes in this process, by project.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Topics {
     // Short and private: held for a look-up and a send, which never blocks.
     senders: Arc<Mutex<Senders>>,
@@ -127,6 +127,20 @@ impl Topics {
         if let Some(sender) = senders.get(&(tenant.clone(), project.clone())) {
             // Nobody listens any more: the last subscriber's drop is about to remove the topic.
             let _ = sender.send(hint);
+        }
+    }
+}
+
+/// For a store whose hints come from elsewhere.
+impl Topics {
+    /// The projects that somebody watches.
+    pub(crate) fn names(&self) -> HashSet<Name> {
+        lock(&self.senders).keys().cloned().collect()
+    }
+
+    pub(crate) fn publish_all(&self, hint: &Hint) {
+        for sender in lock(&self.senders).values() {
+            let _ = sender.send(hint.clone());
         }
     }
 }

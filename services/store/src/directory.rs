@@ -227,6 +227,20 @@ pub struct Touch {
     pub counters: Counters,
 }
 
+impl Touch {
+    /// What it changes, and what its owner shows for it.
+    pub(crate) fn parts(&self, owner: &Owner) -> (Fence, Change) {
+        let Self { id: _, epoch, last_activity_at, counters } = self;
+        let fence = Fence { owner: owner.clone(), epoch: *epoch };
+        let change = Change {
+            last_activity_at: Some(*last_activity_at),
+            counters: Some(*counters),
+            ..Change::default()
+        };
+        (fence, change)
+    }
+}
+
 /// A session whose activity was not noted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Untouched {

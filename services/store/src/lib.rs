@@ -1,8 +1,8 @@
 //! What the processes of a cluster share, behind traits: sessions with their places and names, which
 //! of them are focused, and hints about both. Services name the traits only; the binary picks the implementation.
 //!
-//! The memory store serves a cluster of one process. Every implementation passes `conformance`
-//! (feature of that name) as it is.
+//! The memory store serves a cluster of one process, the Redis store one of many. Every
+//! implementation passes `conformance` (feature of that name) as it is.
 
 pub mod directory;
 
@@ -19,10 +19,14 @@ pub mod clock;
 pub mod memory;
 
 pub mod keys;
+pub mod redis;
+
+mod rule;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use self::redis::{ConnectError, RedisStore};
 pub use bus::{Bus, Hint, Subscription, What};
 pub use change::Change;
 pub use clock::{Clock, ManualClock, SystemClock};

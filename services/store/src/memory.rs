@@ -14,7 +14,6 @@ mod workers;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use termfleet_session::{
     focus::{Change as FocusChange, FocusSet},
     ids::{Alias, Epoch, FocusVersion, Generation, ProjectId, SessionId, TenantId, UserId},
@@ -32,6 +31,7 @@ use crate::{
     focus::Focus,
     page::{Listing, Page},
     repeat::Request,
+    rule::Now,
     workers::{Registration, Workers},
 };
 
@@ -46,13 +46,6 @@ pub struct MemoryStore {
     // Apart from the book: no operation touches both.
     fleet: Mutex<Fleet>,
     lease_ms: u64,
-}
-
-/// The time of one operation, in both of its forms.
-#[derive(Debug, Clone, Copy)]
-struct Now {
-    ms: u64,
-    at: Timestamp,
 }
 
 impl Default for MemoryStore {
@@ -95,14 +88,6 @@ impl MemoryStore {
             self.topics.publish(&tenant, &project, hint);
         }
         answer
-    }
-}
-
-impl Now {
-    fn of(ms: u64) -> Self {
-        // Beyond the year 9999 only a broken clock can be.
-        let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        Self { ms, at: at.unwrap_or(Timestamp::MAX) }
     }
 }
 

@@ -10,6 +10,9 @@ use termfleet_session::{
 /// Longest key: a UUID or a hash fits twice.
 const MAX_KEY_BYTES: usize = 128;
 
+/// Requests remembered of one user: many times the sessions they may have. The oldest goes first.
+pub(crate) const KEPT_PER_USER: usize = 256;
+
 /// A client's own name for a request: what `Idempotency-Key` says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
@@ -18,6 +21,14 @@ pub struct IdempotencyKey(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Idempotency-Key must be 1 to {MAX_KEY_BYTES} visible ASCII characters")]
 pub struct InvalidKey;
+
+impl IdempotencyKey {
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl FromStr for IdempotencyKey {
     type Err = InvalidKey;

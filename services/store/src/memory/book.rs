@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use termfleet_session::{
-    ids::{Alias, ProjectId, SessionId, Tag, TenantId, UserId},
+    ids::{Alias, ProjectId, SessionId, TenantId, UserId},
     record::Session,
     state::Status,
 };
@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{
     bus::{Hint, What},
-    change,
     directory::{Reservation, Timings},
     error::StoreError,
     repeat::Request,
+    rule,
 };
 
 /// A hint and the project it is about.
@@ -86,7 +86,7 @@ impl Book {
         now: Now,
     ) -> Result<(), StoreError> {
         let Reservation { id, tenant, project, user: _, alias, limits } = reservation;
-        check_tag(id, tenant, project)?;
+        rule::check_tag(id, tenant, project)?;
         if self.reserved.get(id).is_some_and(|held| held.reservation == *reservation) {
             self.hold(reservation, now);
             return Ok(());
@@ -117,10 +117,8 @@ impl Book {
 
     pub(super) fn commit(&mut self, session: Session, now: Now) -> Result<Session, StoreError> {
         if let Some(stored) = self.get(&session.id) {
-            // The first answer was lost, or somebody else was given the same id.
-            let again = stored.epoch == session.epoch && stored.owner == session.owner;
-            let superseded = StoreError::Superseded { current: stored.epoch };
-            return if again { Ok(stored.clone()) } else { Err(superseded) };
+            rule::commit_again(stored, &session)?;
+            return Ok(stored.clone());
         }
         let stands = self.reserved.get(&session.id).is_some_and(|held| {
             Place::from(&held.reservation) == Place::from(&session)
@@ -172,8 +170,7 @@ impl Book {
     /// another session has is dropped.
     pub(super) fn open(&mut self, mut session: Session, now: Now) -> Session {
         self.cancel(&session.id);
-        let status = session.status;
-        change::enter(&mut session, status, now.at);
+        session = rule::opened(session, now);
         self.name(&mut session);
         self.write(session, What::Created, now)
     }
@@ -192,7 +189,7 @@ impl Book {
         let place = Place::from(&session);
         let what = if session.status == Status::Closed {
             self.places.free(&place);
-            self.due.insert((self.gone_ms(&session, now), place.id));
+            self.due.insert((rule::gone_ms(&session, now, self.timings.linger_ms), place.id));
             What::Closed
         } else {
             self.places.take(&place);
@@ -211,11 +208,8 @@ impl Book {
         session
     }
 
-    /// When the record of a closed session goes. It was last changed when it closed, also if it is
-    /// asserted later.
-    pub(super) fn gone_ms(&self, session: &Session, now: Now) -> u64 {
-        let closed_ms = u64::try_from(session.updated_at.as_millisecond()).unwrap_or_default();
-        closed_ms.min(now.ms).saturating_add(self.timings.linger_ms)
+    pub(super) fn linger_ms(&self) -> u64 {
+        self.timings.linger_ms
     }
 
     /// Starts the time of a reservation, or starts it again.
@@ -256,14 +250,4 @@ impl Book {
             && due.is_empty()
             && hints.is_empty()
     }
-}
-
-/// Does the id begin with the tag of that project?
-pub(super) fn check_tag(
-    id: &SessionId,
-    tenant: &TenantId,
-    project: &ProjectId,
-) -> Result<(), StoreError> {
-    let ours = id.tag() == Tag::of(tenant, project).to_string();
-    if ours { Ok(()) } else { Err(StoreError::Misplaced) }
 }

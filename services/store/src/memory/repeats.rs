@@ -6,11 +6,8 @@ use termfleet_session::ids::{SessionId, TenantId, UserId};
 
 use crate::{
     error::StoreError,
-    repeat::{IdempotencyKey, Request},
+    repeat::{IdempotencyKey, KEPT_PER_USER, Request},
 };
-
-/// Requests remembered of one user: many times the sessions they may have. The oldest goes first.
-const KEPT_PER_USER: usize = 256;
 
 /// What is remembered, by user.
 #[derive(Debug, Default)]

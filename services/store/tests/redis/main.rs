@@ -1,0 +1,8 @@
+//! The Redis store on real servers: one, a master with sentinels, and a cluster, each started by the
+//! tests and ended with them. `servers` starts them; the other files are what is tested.
+
+#![allow(clippy::unwrap_used)]
+
+mod servers;
+
+mod start;
