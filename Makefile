@@ -15,7 +15,7 @@ CARGO := cargo
 DEBUG = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug
 ARGS ?=
 
-.PHONY: help run test ci build web lint fmt fmt-check docs-check bench sdk setup-run setup-test web-test test-build rust-test browser-test clean
+.PHONY: help run test ci build web lint fmt fmt-check docs docs-check bench sdk setup-run setup-test web-test test-build rust-test browser-test clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -43,6 +43,12 @@ fmt: ## Format the Rust code
 
 fmt-check:
 	$(CARGO) fmt --all --check
+
+docs: ## Write anew the pages that are made from the code
+	@$(CARGO) build --quiet --package termfleet
+	@reference=$$(mktemp) && "$(DEBUG)/termfleet" config reference > $$reference \
+	  && sed -i -e "/^<!-- reference -->$$/,/^<!-- \/reference -->$$/{/^<!-- /!d}" \
+	     -e "/^<!-- reference -->$$/r $$reference" docs/configuration.md && rm $$reference
 
 docs-check:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet

@@ -104,7 +104,8 @@ impl Gateway {
             Arc::clone(&upstream),
             limits.sessions,
             tasks.clone(),
-        );
+        )
+        .with_size(config.size);
         let version = config.version.to_owned();
         let about = ServerInfo { version, instance: config.instance.clone() };
         let places = Arc::new(Semaphore::new(limits.http_connections.max(1)));

@@ -3,6 +3,7 @@
 
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
+use termfleet_session::limits::{DEFAULT_SIZE, MAX_INPUT_BYTES, Size};
 use termfleet_store as store;
 
 use crate::ws::{self, Hosts, Origins, Site};
@@ -22,6 +23,8 @@ pub struct Config {
     pub site: Site,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub proxies: Vec<Network>,
+    /// The size of a session for which nobody gave one.
+    pub size: Size,
     /// What one client may use.
     pub limits: Limits,
     /// What one socket's messages may cost.
@@ -39,6 +42,7 @@ impl Config {
             version,
             site,
             proxies: Vec::new(),
+            size: DEFAULT_SIZE,
             limits: Limits::default(),
             socket: ws::Limits::default(),
             drain_deadline: DRAIN_DEADLINE,
@@ -69,6 +73,8 @@ pub struct Limits {
     pub http_connections: usize,
     /// The same of one address, so that one cannot take all of them.
     pub connections_per_address: u32,
+    /// Longest input of one message: at most what a worker takes, which is the default.
+    pub input_message_bytes: usize,
     /// Input of one session on one socket.
     pub input_bytes_per_second: u32,
     /// Input messages of one session on one socket.
@@ -87,6 +93,7 @@ impl Default for Limits {
             handshakes_per_minute: 100,
             http_connections: 4096,
             connections_per_address: 256,
+            input_message_bytes: MAX_INPUT_BYTES,
             input_bytes_per_second: 1 << 20,
             input_messages_per_second: 1000,
             messages_per_second: 100,

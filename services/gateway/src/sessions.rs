@@ -12,7 +12,7 @@ use termfleet_runtime::{Tasks, clock};
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Alias, ProjectId, SessionId, Tag, TenantId},
-    limits::{DEFAULT_SIZE, MAX_PATH},
+    limits::{DEFAULT_SIZE, MAX_PATH, Size},
     record::{Config, Session},
     role::{Actor, Denied, EVERY_TENANT, Operation},
 };
@@ -42,6 +42,7 @@ pub struct Sessions {
     directory: Arc<dyn Directory>,
     upstream: Arc<Upstream>,
     limits: Limits,
+    size: Size,
     tasks: Tasks,
 }
 
@@ -60,7 +61,14 @@ impl Sessions {
         limits: Limits,
         tasks: Tasks,
     ) -> Self {
-        Self { directory, upstream, limits, tasks }
+        Self { directory, upstream, limits, size: DEFAULT_SIZE, tasks }
+    }
+
+    /// With this size for sessions for which nobody gives one.
+    #[must_use]
+    pub fn with_size(mut self, size: Size) -> Self {
+        self.size = size;
+        self
     }
 
     /// Where this actor's new sessions, projects and aliases live: an administrator of every
@@ -108,7 +116,7 @@ impl Sessions {
             tenant: reservation.tenant.clone(),
             project: reservation.project.clone(),
             project_path,
-            size: config.size.unwrap_or(DEFAULT_SIZE),
+            size: config.size.unwrap_or(self.size),
             config,
             reserved_at_ms: clock::now_ms(),
         };

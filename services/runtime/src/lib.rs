@@ -1,10 +1,12 @@
-//! What every process of Termfleet needs around its work: logs, metrics, an admin port, readiness,
-//! drain, tracked tasks, backoff and the wall clock.
+//! What every process of Termfleet needs around its work: settings, logs, metrics, an admin port,
+//! readiness, drain, tracked tasks, backoff and the wall clock.
 //!
 //! It knows nothing of sessions, terminals or Redis and imports no other crate of the house. A
 //! process puts the parts together in this order: `logs::init`, `Metrics`, `Drain` and `Tasks`,
 //! `Readiness`, the admin server, its own services; then it waits for `Signals`, triggers the drain
 //! and waits for its tasks.
+
+pub mod settings;
 
 pub mod logs;
 

@@ -1,9 +1,16 @@
 //! The command line: what each command is called, takes and teaches.
 
+mod config;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use termfleet_runtime::logs::{Format, LogError};
+use termfleet_runtime::{logs::LogError, settings::FlagValue};
+use termfleet_session::limits::REPLAY_BYTES;
+
+use crate::config::flag;
+
+pub(crate) use config::{Action, Completions, Config, Source};
 
 /// A mistake in how the command was called; the process ends with code 64.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +34,15 @@ pub(crate) enum Command {
     Dev(Dev),
     /// The small process that holds shells while workers come and go (started by dev)
     Ptyhost(Ptyhost),
-    /// Print a token for a `dev` that runs, or ran, on the same state directory
+    /// Print a token for `dev` on the same state directory, or for a configured `auth.secret`
     #[command(after_help = TOKEN_HELP)]
     Token(Token),
     /// Ask an admin port whether its process is ready; exit code 0 if it is
     Health(Health),
+    /// Check, print or explain the configuration
+    Config(Config),
+    /// Print a script that completes this command line in a shell
+    Completions(Completions),
 }
 
 const DEV_HELP: &str = "\
@@ -47,6 +58,7 @@ const TOKEN_HELP: &str = "\
 Examples:
   termfleet token                               an admin's token, good for 30 days
   termfleet token --user ann --role user        somebody else's
+  termfleet token --config termfleet.toml       signed with the secret of that configuration
   curl -H \"Authorization: Bearer $(termfleet token)\" \\
        http://127.0.0.1:4001/api/terminal/projects/default/sessions";
 
@@ -75,11 +87,13 @@ pub(crate) struct StateDir {
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
     /// Address of the client port; may be repeated; port 0 takes a free one; loopback only
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4001", value_parser = address)]
+    /// [default: 127.0.0.1:4001]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) listen: Vec<SocketAddr>,
     /// Address of the admin port: /livez /readyz /healthz /metrics; loopback only
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464", value_parser = address)]
-    pub(crate) admin_listen: SocketAddr,
+    /// [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) admin_listen: Option<SocketAddr>,
     /// Ask for no token: everybody on this machine is an administrator
     #[arg(long)]
     pub(crate) no_auth: bool,
@@ -89,17 +103,64 @@ pub(crate) struct Dev {
     /// The shell of new sessions [default: $SHELL, else /bin/sh]
     #[arg(long, value_name = "PATH")]
     pub(crate) shell: Option<String>,
-    /// The command of sessions in mode `claude`
-    #[arg(long, value_name = "COMMAND", default_value = "claude")]
-    pub(crate) claude_command: String,
-    /// Which log lines to write to stderr, e.g. `debug` or `termfleet_worker=debug`
-    #[arg(long, value_name = "FILTER", env = "TERMFLEET_LOG", default_value = "warn")]
-    pub(crate) log: String,
-    /// How log lines look
-    #[arg(long, value_enum, default_value_t = LogFormat::Auto)]
-    pub(crate) log_format: LogFormat,
+    /// The command of sessions in mode `claude` [default: claude]
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) claude_command: Option<String>,
+    #[command(flatten)]
+    pub(crate) logs: Logs,
     #[command(flatten)]
     pub(crate) state: StateDir,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+impl Dev {
+    /// What its flags say of settings.
+    pub(crate) fn flags(&self) -> Vec<FlagValue> {
+        let mut flags = self.logs.flags();
+        if !self.listen.is_empty() {
+            let all: Vec<_> = self.listen.iter().map(ToString::to_string).collect();
+            flags.push(flag("--listen", "server.listen", all.join(",")));
+        }
+        if let Some(address) = self.admin_listen {
+            flags.push(flag("--admin-listen", "server.admin_listen", address.to_string()));
+        }
+        if let Some(shell) = &self.shell {
+            flags.push(flag("--shell", "process.shell", shell));
+        }
+        if let Some(command) = &self.claude_command {
+            flags.push(flag("--claude-command", "process.claude_command", command));
+        }
+        flags
+    }
+}
+
+/// What is logged, and how it looks.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Which log lines to write to stderr, e.g. `debug` or `termfleet_worker=debug`; also
+    /// TERMFLEET_LOG
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// How log lines look [default: auto]
+    #[arg(long, value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+impl Logs {
+    /// What these flags say of settings.
+    pub(crate) fn flags(&self) -> Vec<FlagValue> {
+        let log = self.log.as_ref().map(|filter| flag("--log", "telemetry.log", filter));
+        let format = self.log_format.map(|format| {
+            let name = match format {
+                LogFormat::Auto => "auto",
+                LogFormat::Json => "json",
+                LogFormat::Human => "human",
+            };
+            flag("--log-format", "telemetry.log_format", name)
+        });
+        log.into_iter().chain(format).collect()
+    }
 }
 
 /// How log lines look.
@@ -113,16 +174,6 @@ pub(crate) enum LogFormat {
     Human,
 }
 
-impl From<LogFormat> for Format {
-    fn from(format: LogFormat) -> Self {
-        match format {
-            LogFormat::Auto => Self::Auto,
-            LogFormat::Json => Self::Json,
-            LogFormat::Human => Self::Human,
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Ptyhost {
     /// The Unix socket to serve a worker on
@@ -131,6 +182,9 @@ pub(crate) struct Ptyhost {
     /// Seconds without any worker after which it ends its shells and itself
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub(crate) orphan_after: u64,
+    /// Output of each session to keep: a power of two
+    #[arg(long, value_name = "BYTES", default_value_t = REPLAY_BYTES)]
+    pub(crate) ring_bytes: usize,
     /// Which log lines to write to stderr
     #[arg(long, value_name = "FILTER", env = "TERMFLEET_LOG", default_value = "warn")]
     pub(crate) log: String,
@@ -147,11 +201,13 @@ pub(crate) struct Token {
     /// The tenant; without it the user stands alone
     #[arg(long)]
     pub(crate) tenant: Option<String>,
-    /// For how many hours it is good
-    #[arg(long, value_name = "HOURS", default_value_t = 30 * 24, value_parser = clap::value_parser!(u32).range(1..=24 * 366))]
-    pub(crate) hours: u32,
+    /// For how many hours it is good [default: auth.expires_in_ms, 30 days]
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=24 * 366))]
+    pub(crate) hours: Option<u32>,
     #[command(flatten)]
     pub(crate) state: StateDir,
+    #[command(flatten)]
+    pub(crate) source: Source,
 }
 
 #[derive(Debug, Args)]

@@ -14,39 +14,56 @@ use termfleet_runtime::{About, Admin, Drain, Metrics, Readiness, Signals, Tasks,
 use termfleet_worker::Ended;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli;
+use crate::{
+    cli,
+    config::{self, Settings},
+};
 use parts::Running;
 use state::StateDir;
 
 /// What runs here, for logs, metrics and the admin port.
 const ABOUT: About = About { service: "dev", version: env!("CARGO_PKG_VERSION") };
+/// What is logged where nobody says: whoever tries it sees the URL, and what goes wrong.
+const DEFAULT_LOG: &str = "warn";
 /// How long tasks may take to end once everything is stopped: they only have to notice.
 const TASKS_DEADLINE: Duration = Duration::from_secs(2);
 
-pub(crate) fn run(options: cli::Dev) -> Result<()> {
-    logs::init(Some(&options.log), options.log_format.into()).map_err(cli::wrong_log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(options))
+/// What this `dev` was given.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    options: &'a cli::Dev,
+    settings: &'a Settings,
+    state: &'a StateDir,
 }
 
-async fn serve(options: cli::Dev) -> Result<()> {
+pub(crate) fn run(options: cli::Dev) -> Result<()> {
+    let settings = config::load(&options.source, options.flags())?;
+    let log = settings.telemetry.log.as_deref().unwrap_or(DEFAULT_LOG);
+    logs::init(Some(log), settings.telemetry.log_format).map_err(cli::wrong_log)?;
+    settings.warn_of_pending();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(options, settings))
+}
+
+async fn serve(options: cli::Dev, settings: Settings) -> Result<()> {
     let mut signals = Signals::listen()?;
     let state = StateDir::open(&options.state)?;
     let _lock = state.lock()?;
-    let doors = doors::open(&options).await?;
+    let doors = doors::open(&settings.server).await?;
 
     let (drain, tasks, stop) = (Drain::new(), Tasks::new(), CancellationToken::new());
     let readiness = Readiness::new(drain.clone());
     let gate = readiness.gate("worker");
     let mut metrics = Metrics::new(ABOUT);
-    let running = parts::start(&options, &state, doors.clients, &mut metrics, &tasks, &drain)
+    let given = Given { options: &options, settings: &settings, state: &state };
+    let running = parts::start(given, doors.clients, &mut metrics, &tasks, &drain)
         .await
         .context("cannot start")?;
     let admin = Admin::new(ABOUT, readiness, metrics.export());
     tasks.spawn("admin", admin.serve(doors.admin, tasks.clone(), stop.clone()));
     running.ready().await?;
     gate.set(true);
-    announce::ready(&options, &state, &doors.urls)?;
+    announce::ready(given, &doors.urls)?;
 
     let outcome = tokio::select! {
         signal = signals.next() => {

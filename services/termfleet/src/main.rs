@@ -3,6 +3,10 @@
 
 mod cli;
 
+#[allow(dead_code, reason = "each command reads its own sections")]
+mod config;
+
+mod completions;
 mod dev;
 mod health;
 mod ptyhost;
@@ -23,6 +27,11 @@ fn main() -> ExitCode {
         Command::Ptyhost(options) => ptyhost::run(options),
         Command::Token(options) => token::run(&options),
         Command::Health(options) => health::run(&options),
+        Command::Config(options) => config::command::run(&options),
+        Command::Completions(options) => {
+            completions::run(&options);
+            Ok(())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,17 +1,34 @@
-//! `termfleet token`: a token signed with the key of a state directory.
+//! `termfleet token`: a token signed with the configured secret, else with the key of a state
+//! directory.
 
 use anyhow::{Result, anyhow};
 use termfleet_runtime::clock;
 use termfleet_session::role::Role;
-use termfleet_token::{Grant, Minter};
+use termfleet_token::{Grant, Minter, SigningKey};
 
 use crate::{
     cli::{self, Usage},
+    config,
     dev::state::StateDir,
 };
 
 pub(crate) fn run(options: &cli::Token) -> Result<()> {
     let grant = grant(options)?;
+    let auth = config::load(&options.source, Vec::new())?.auth;
+    let seconds = match options.hours {
+        Some(hours) => i64::from(hours) * 3600,
+        None => i64::try_from(auth.expires_in.as_secs())?,
+    };
+    let minter = match auth.minter {
+        Some(minter) => minter,
+        None => Minter::new(own_key(options)?),
+    };
+    println!("{}", minter.mint(&grant, clock::now_unix(), seconds)?);
+    Ok(())
+}
+
+/// The key of a state directory.
+fn own_key(options: &cli::Token) -> Result<SigningKey> {
     let state = StateDir::open(&options.state)?;
     if !state.has_signing_key() {
         eprintln!(
@@ -20,11 +37,7 @@ pub(crate) fn run(options: &cli::Token) -> Result<()> {
             state.path().display()
         );
     }
-    let key = state.signing_key()?;
-    let seconds = i64::from(options.hours) * 3600;
-    let token = Minter::new(key).mint(&grant, clock::now_unix(), seconds)?;
-    println!("{token}");
-    Ok(())
+    state.signing_key()
 }
 
 fn grant(options: &cli::Token) -> Result<Grant> {

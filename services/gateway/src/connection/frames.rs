@@ -5,7 +5,6 @@ use termfleet_proto::ws::frame::ClientFrame;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{ChannelId, Offset},
-    limits::MAX_INPUT_BYTES,
     role::Operation,
 };
 use tokio::time::Instant;
@@ -44,8 +43,9 @@ impl Connection {
         offset: Option<Offset>,
         data: Bytes,
     ) -> Result<(), Closing> {
-        if data.len() > MAX_INPUT_BYTES {
-            let text = format!("input is at most {MAX_INPUT_BYTES} bytes a message");
+        let most = self.edge.config.limits.input_message_bytes;
+        if data.len() > most {
+            let text = format!("input is at most {most} bytes a message");
             let about = self.about(key, None);
             return self.refuse(about, &Refusal::new(Code::MessageTooLarge, text));
         }

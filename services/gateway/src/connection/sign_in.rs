@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use termfleet_proto::ws::v1::{Auth, Limits, RequestId, ServerMessage, User};
 use termfleet_session::{
     code::{Code, Refusal},
-    limits::{CHANNELS_PER_SOCKET, MAX_INPUT_BYTES, MAX_MESSAGE_BYTES, WINDOW_BYTES},
+    limits::{CHANNELS_PER_SOCKET, MAX_MESSAGE_BYTES, WINDOW_BYTES},
 };
 use tokio::time::Instant;
 
@@ -107,7 +107,7 @@ impl Connection {
         let user = User { id: actor.user.clone(), role: actor.role, tenant: actor.tenant.clone() };
         let limits = Limits {
             max_message_bytes: MAX_MESSAGE_BYTES as u64,
-            max_input_bytes: MAX_INPUT_BYTES as u64,
+            max_input_bytes: self.edge.config.limits.input_message_bytes as u64,
             max_channels: CHANNELS_PER_SOCKET as u64,
             window_bytes: WINDOW_BYTES,
         };

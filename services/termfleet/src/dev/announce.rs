@@ -6,23 +6,22 @@ use anyhow::Result;
 use serde_json::json;
 use termfleet_runtime::clock;
 use termfleet_session::role::Role;
-use termfleet_token::{DEV_TOKEN_SECONDS, Grant, Minter};
+use termfleet_token::{Grant, Minter};
 
-use super::{ABOUT, doors::Urls, parts::DEFAULT_PROJECT, state::StateDir};
-use crate::cli;
+use super::{ABOUT, Given, doors::Urls, parts::DEFAULT_PROJECT};
 
 /// Who the printed token is for.
 const USER: &str = "dev";
 
-pub(super) fn ready(options: &cli::Dev, state: &StateDir, urls: &Urls) -> Result<()> {
-    let token = if options.no_auth { None } else { Some(token(state)?) };
+pub(super) fn ready(given: Given<'_>, urls: &Urls) -> Result<()> {
+    let token = if given.options.no_auth { None } else { token(given)? };
     let url = match &token {
         Some(token) => format!("{}/#token={token}", urls.client),
         None => format!("{}/", urls.client),
     };
-    state.write_url(&url)?;
+    given.state.write_url(&url)?;
     let mut out = std::io::stdout().lock();
-    if options.json {
+    if given.options.json {
         let line = json!({
             "event": "ready",
             "url": url,
@@ -41,7 +40,15 @@ pub(super) fn ready(options: &cli::Dev, state: &StateDir, urls: &Urls) -> Result
     Ok(out.flush()?)
 }
 
-fn token(state: &StateDir) -> Result<String> {
+/// A token of ours; none where tokens are signed by somebody else.
+fn token(given: Given<'_>) -> Result<Option<String>> {
+    let auth = &given.settings.auth;
+    let minter = match (&auth.minter, &auth.verifier) {
+        (Some(minter), _) => minter.clone(),
+        (None, Some(_)) => return Ok(None),
+        (None, None) => Minter::new(given.state.signing_key()?),
+    };
     let grant = Grant { user: USER.parse()?, tenant: None, role: Role::Admin };
-    Ok(Minter::new(state.signing_key()?).mint(&grant, clock::now_unix(), DEV_TOKEN_SECONDS)?)
+    let seconds = i64::try_from(auth.expires_in.as_secs())?;
+    Ok(Some(minter.mint(&grant, clock::now_unix(), seconds)?))
 }

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::SocketAddr};
 use anyhow::{Context, Result, anyhow, ensure};
 use tokio::net::TcpListener;
 
-use crate::cli::{self, Usage};
+use crate::{cli::Usage, config::Server};
 
 /// Where clients and the admin reach this process.
 pub(crate) struct Doors {
@@ -25,13 +25,13 @@ pub(crate) struct Urls {
     pub(crate) admin: String,
 }
 
-pub(crate) async fn open(options: &cli::Dev) -> Result<Doors> {
+pub(crate) async fn open(server: &Server) -> Result<Doors> {
     let mut clients = Vec::new();
-    for address in &options.listen {
+    for address in &server.listen {
         clients.push(listen("--listen", *address).await?);
     }
-    let admin = listen("--admin-listen", options.admin_listen).await?;
-    let first = clients.first().context("--listen has a default")?.local_addr()?;
+    let admin = listen("--admin-listen", server.admin_listen).await?;
+    let first = clients.first().context("there is a client port")?.local_addr()?;
     let urls = Urls {
         client: format!("http://{first}"),
         admin: format!("http://{}", admin.local_addr()?),

@@ -24,7 +24,11 @@ const START_DEADLINE: Duration = Duration::from_secs(10);
 const TRY_AGAIN: Duration = Duration::from_millis(5);
 
 /// Connects to the ptyhost of this directory.
-pub(crate) async fn hold(state: &StateDir, tracker: &TaskTracker) -> Result<Connected> {
+pub(crate) async fn hold(
+    state: &StateDir,
+    ring_bytes: usize,
+    tracker: &TaskTracker,
+) -> Result<Connected> {
     let socket = state.ptyhost_socket();
     match connect(&socket, tracker).await {
         Ok(connected) => return Ok(connected),
@@ -39,7 +43,7 @@ pub(crate) async fn hold(state: &StateDir, tracker: &TaskTracker) -> Result<Conn
             });
         }
     }
-    let mut child = start(state, &socket)?;
+    let mut child = start(state, ring_bytes, &socket)?;
     let begun = Instant::now();
     loop {
         match connect(&socket, tracker).await {
@@ -61,7 +65,7 @@ fn is_nobody(error: &std::io::Error) -> bool {
 }
 
 /// Starts it in a process group of its own, so that Ctrl-C reaches us and not the shells' holder.
-fn start(state: &StateDir, socket: &Path) -> Result<Child> {
+fn start(state: &StateDir, ring_bytes: usize, socket: &Path) -> Result<Child> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     Command::new(program)
         .arg("ptyhost")
@@ -69,6 +73,8 @@ fn start(state: &StateDir, socket: &Path) -> Result<Child> {
         .arg(socket)
         .arg("--orphan-after")
         .arg(ORPHAN_AFTER.as_secs().to_string())
+        .arg("--ring-bytes")
+        .arg(ring_bytes.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log(state)?)

@@ -6,24 +6,19 @@ use std::{
     sync::Arc, time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use rustix::fs::{Access, access};
 use termfleet_gateway::{
-    Asset, Config as GatewayConfig, Gateway, Pages, Parts as GatewayParts, config,
+    Asset, Config as GatewayConfig, Gateway, Pages, Parts as GatewayParts,
     upstream::{self, Upstream, WorkerEndpoint},
-    ws::Site,
 };
 use termfleet_ptyhost::client::PtyHostClient;
 use termfleet_runtime::{Drain, Metrics, Tasks};
-use termfleet_session::{ids::WorkerId, limits::SESSIONS_PER_WORKER};
+use termfleet_session::ids::WorkerId;
 use termfleet_store::MemoryStore;
 use termfleet_token::{CapabilityKey, Key, Verifier, VerifierConfig};
-use termfleet_worker::{
-    Config as WorkerConfig, Parts as WorkerParts, ProjectRoots, Shells, Worker,
-    config::{METRICS_INTERVAL, base_environment},
-};
+use termfleet_worker::{Config as WorkerConfig, Parts as WorkerParts, ProjectRoots, Worker};
 use tokio::{
     net::{TcpListener, UnixListener, UnixStream},
     sync::watch,
@@ -34,8 +29,7 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-use super::{ABOUT, holder, state::StateDir};
-use crate::cli::{self, Usage};
+use super::{ABOUT, Given, holder, state::StateDir};
 
 /// The project of whoever names none.
 pub(super) const DEFAULT_PROJECT: &str = "default";
@@ -71,20 +65,21 @@ impl Running {
 }
 
 pub(super) async fn start(
-    options: &cli::Dev,
-    state: &StateDir,
+    given: Given<'_>,
     clients: Vec<TcpListener>,
     metrics: &mut Metrics,
     tasks: &Tasks,
     drain: &Drain,
 ) -> Result<Running> {
-    let connected = holder::hold(state, &TaskTracker::new()).await?;
+    let Given { settings, state, .. } = given;
+    let ring_bytes = settings.streaming.ring_bytes;
+    let connected = holder::hold(state, ring_bytes, &TaskTracker::new()).await?;
     let ptyhost = connected.client.clone();
     let store = Arc::new(MemoryStore::new());
     // Gateway and worker are this process: nobody else ever needs to check a capability.
     let capabilities = CapabilityKey::generate()?;
     let parts = WorkerParts {
-        config: worker_config(options, state)?,
+        config: worker_config(given)?,
         ptyhost: connected,
         directory: store.clone(),
         capabilities: capabilities.check(),
@@ -98,8 +93,8 @@ pub(super) async fn start(
     let upstream = Upstream::start(vec![endpoint], capabilities, tasks, drain);
     let standing = upstream.standing();
     let parts = GatewayParts {
-        config: gateway_config(options),
-        verifier: verifier(options, state)?,
+        config: gateway_config(given),
+        verifier: verifier(given)?,
         directory: store.clone(),
         bus: store,
         upstream,
@@ -115,27 +110,17 @@ fn worker_id() -> Result<WorkerId> {
     Ok(WORKER.parse()?)
 }
 
-fn worker_config(options: &cli::Dev, state: &StateDir) -> Result<WorkerConfig> {
-    let mut environment = base_environment(std::env::vars());
-    if let Some(shell) = &options.shell {
-        ensure!(
-            access(shell, Access::EXEC_OK).is_ok(),
-            Usage(format!("--shell {shell}: there is no such program to start"))
-        );
-        environment.insert("SHELL".into(), shell.clone());
-    }
-    let shells = Shells::from_machine(&environment);
-    let here = std::env::current_dir().context("the current directory is gone")?;
+fn worker_config(given: Given<'_>) -> Result<WorkerConfig> {
+    let Given { settings, state, .. } = given;
+    let here = match &settings.process.cwd {
+        Some(directory) => directory.clone(),
+        None => std::env::current_dir().context("the current directory is gone")?,
+    };
     let roots = ProjectRoots::new(state.projects()).with(DEFAULT_PROJECT.parse()?, here);
     Ok(WorkerConfig {
         worker: worker_id()?,
-        shells,
-        roots,
-        environment,
-        claude: options.claude_command.split_whitespace().map(str::to_owned).collect(),
-        capacity: SESSIONS_PER_WORKER,
         assert_every: ASSERT_EVERY,
-        metrics_interval: METRICS_INTERVAL,
+        ..settings.worker(std::env::vars(), roots)
     })
 }
 
@@ -168,19 +153,23 @@ fn channel(socket: PathBuf) -> Result<Channel> {
     Ok(endpoint.connect_with_connector_lazy(connector))
 }
 
-fn gateway_config(options: &cli::Dev) -> GatewayConfig {
-    let site =
-        if options.no_auth { Site::loopback() } else { config::site(Vec::new(), Vec::new()) };
-    let mut config = GatewayConfig::new(WORKER, ABOUT.version, site);
-    config.drain_deadline = DRAIN_DEADLINE;
-    config
+fn gateway_config(given: Given<'_>) -> GatewayConfig {
+    // Without tokens the gateway itself keeps to loopback, whatever is configured.
+    GatewayConfig {
+        instance: WORKER.to_owned(),
+        drain_deadline: DRAIN_DEADLINE,
+        ..given.settings.gateway(ABOUT.version)
+    }
 }
 
-fn verifier(options: &cli::Dev, state: &StateDir) -> Result<Option<Verifier>> {
-    if options.no_auth {
+fn verifier(given: Given<'_>) -> Result<Option<Verifier>> {
+    if given.options.no_auth {
         return Ok(None);
     }
-    let key = Key::hs256(None, &state.signing_key()?)?;
+    if let Some(configured) = &given.settings.auth.verifier {
+        return Ok(Some(configured.clone()));
+    }
+    let key = Key::hs256(None, &given.state.signing_key()?)?;
     Ok(Some(Verifier::new(VerifierConfig::new(vec![key]))?))
 }
 

@@ -1,0 +1,65 @@
+//! `[cluster]`: how gateways and workers find and trust each other.
+
+use termfleet_gateway::config::Network;
+use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Secret, Section};
+
+pub(super) const SECTION: Section = Section {
+    name: "cluster",
+    about: "How gateways and workers find and trust each other.",
+    keys: &[&SIGNING_KEY, &VERIFY_KEY, &WORKER_NETWORKS, &POOL_SIZE, &GRACE],
+};
+
+const SIGNING_KEY: Key = Key::new(
+    "cluster.signing_key",
+    Kind::Secret,
+    Preset::Unset,
+    "The gateways' private Ed25519 key: signs what a worker may do for whom",
+);
+const VERIFY_KEY: Key = Key::new(
+    "cluster.verify_key",
+    Kind::Contents,
+    Preset::Unset,
+    "The public half of that key, for workers",
+);
+const WORKER_NETWORKS: Key = Key::new(
+    "cluster.worker_networks",
+    Kind::List,
+    Preset::List(&["127.0.0.0/8", "::1"]),
+    "Addresses and networks that a worker's advertised address must be in; gateways connect to no other",
+);
+const POOL_SIZE: Key = Key::new(
+    "cluster.backend_pool_size",
+    Kind::Number(1, 10_000),
+    Preset::Number(1),
+    "How many workers there should be",
+)
+.variables(&["BACKEND_POOL_SIZE"])
+.pending("the pool has the workers that are started, whatever their number");
+const GRACE: Key = Key::new(
+    "cluster.worker_grace_ms",
+    Kind::Milliseconds(1_000, 3_600_000),
+    Preset::Number(60_000),
+    "How long a silent worker's sessions wait for it before others may claim them",
+)
+.pending("sessions of a lost machine are not started elsewhere yet");
+
+/// How gateways and workers trust each other.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    /// The private key of gateways, as its file holds it.
+    pub(crate) signing_key: Option<Secret>,
+    /// Its public half, as its file holds it.
+    pub(crate) verify_key: Option<String>,
+    /// Where workers may be.
+    pub(crate) worker_networks: Vec<Network>,
+}
+
+pub(super) fn parse(values: &mut Resolved) -> Cluster {
+    values.number(&POOL_SIZE);
+    values.number(&GRACE);
+    Cluster {
+        signing_key: values.secret(&SIGNING_KEY),
+        verify_key: values.optional(&VERIFY_KEY),
+        worker_networks: values.each(&WORKER_NETWORKS),
+    }
+}
