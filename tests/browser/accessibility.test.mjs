@@ -41,6 +41,10 @@ scenario("the Tab key walks through the page and stays in no trap", async (stage
   assert.equal(await focused(page), "tab: Terminal 1");
   await terminal.press("Tab");
   assert.equal(await focused(page), "button: New terminal");
+  for (const name of ["One terminal", "Two terminals", "Four terminals"]) {
+    await terminal.press("Tab");
+    assert.equal(await focused(page), `button: ${name}`);
+  }
   await terminal.press("Tab");
   assert.equal(await focused(page), "button: Keyboard shortcuts");
   await terminal.press("Tab");

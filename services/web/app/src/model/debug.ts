@@ -6,6 +6,10 @@ export interface TabReport {
   sessionId: string | undefined;
   label: string;
   active: boolean;
+  /** It is on the screen. */
+  shown: boolean;
+  /** Somebody looks at it, here or elsewhere. */
+  focused: boolean;
   phase: string;
   driver: string;
   exit: { exitCode?: number; signal?: number } | undefined;
@@ -48,6 +52,8 @@ export function debugHandle(workspace: Workspace): DebugHandle {
           sessionId: tab.sessionId,
           label: tab.label,
           active: tab === workspace.activeTab,
+          shown: workspace.isShown(tab),
+          focused: tab.sessionId !== undefined && workspace.focus.isFocused(tab.sessionId),
           phase: attachment?.phase ?? phase,
           driver: attachment?.driver ?? "unknown",
           exit: attachment?.exit,

@@ -12,6 +12,7 @@ export type Action =
   | "tabs"
   | "copy"
   | "paste"
+  | "panes"
   | "help";
 
 export interface Shortcut {
@@ -31,6 +32,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { action: "previous", code: "ArrowLeft", keys: "Ctrl+Shift+←", text: "Previous tab" },
   { action: "tabs", code: "ArrowUp", keys: "Ctrl+Shift+↑", text: "Go to the tabs" },
   { action: "rename", code: "KeyE", keys: "Ctrl+Shift+E", text: "Rename this tab" },
+  { action: "panes", code: "KeyG", keys: "Ctrl+Shift+G", text: "One, two or four terminals at once" },
   { action: "copy", code: "KeyC", keys: "Ctrl+Shift+C", text: "Copy the selection" },
   { action: "paste", code: "KeyV", keys: "Ctrl+Shift+V", text: "Paste" },
   { action: "help", code: "Slash", keys: "Ctrl+Shift+?", text: "Show this help" },

@@ -18,6 +18,8 @@ export const RENAMED_LABEL = "termfleet.renamed";
 /** The longest name that the server takes, in bytes; titles are shown shorter than that. */
 const NAME_BYTES = 256;
 const TITLE_CHARS = 80;
+/** How an attachment ends whose session somebody closed; one that ended by itself says otherwise. */
+const CLOSED = "closed";
 /** What may be typed before there is a session; more would be a paste into nowhere. */
 const EARLY_CHARS = 4_096;
 
@@ -44,7 +46,12 @@ export interface TabHost {
   readonly project: string;
   /** The user's role, as far as it is known. */
   role(): string;
-  isActive(tab: Tab): boolean;
+  /** It is on the screen. */
+  isShown(tab: Tab): boolean;
+  /** The session that it shows is another one, has come or has ended. */
+  sessionChanged(): void;
+  /** Its session was closed elsewhere: there is nothing left to show. */
+  vanished(tab: Tab): void;
   /** A key that may be one of the page's; true if it was. */
   onKey(event: KeyboardEvent): boolean;
   /** Something went wrong that the tab itself does not show. */
@@ -62,6 +69,7 @@ export class Tab {
   #attachment: Attachment | undefined;
   #size: Size | undefined;
   #begun = false;
+  #shown = false;
   #closed = false;
   /** Typed before there was a session. */
   #early = "";
@@ -162,10 +170,12 @@ export class Tab {
     }
   }
 
-  /** Nobody looks at it any more, or somebody does again. */
-  setActive(active: boolean): void {
-    if (active) this.state.patch({ attention: false });
-    this.#attachment?.view(active);
+  /** It is on the screen, or is not any more. */
+  setShown(shown: boolean): void {
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    if (shown) this.state.patch({ attention: false });
+    this.#attachment?.view(shown);
   }
 
   /** Leaves the session; `end`: and ends it. */
@@ -224,7 +234,7 @@ export class Tab {
     this.surface.show(attachment);
     this.state.patch({ phase: "open", attachment: attachment.state.get() });
     this.#watches = [
-      attachment.state.subscribe(() => this.state.patch({ attachment: attachment.state.get() })),
+      attachment.state.subscribe(() => this.#attachmentChanged(attachment)),
       attachment.events.on("refused", (error) => {
         // Its banner says it better, and offers what to do.
         if (error.code !== Code.TakenOver) this.host.tell(error);
@@ -233,8 +243,18 @@ export class Tab {
         if (event.kind === "title") this.setTitle(event.title);
       }),
     ];
+    this.host.sessionChanged();
     if (this.#early !== "") attachment.send(new TextEncoder().encode(this.#early));
     this.#early = "";
+  }
+
+  #attachmentChanged(attachment: Attachment): void {
+    const before = this.state.get().attachment;
+    const now = attachment.state.get();
+    this.state.patch({ attachment: now });
+    if (before?.exit !== now.exit || before?.phase !== now.phase) this.host.sessionChanged();
+    const ended = now.phase === "ended" && before?.phase === "live" ? now.error : undefined;
+    if (ended?.code === Code.SessionEnded && ended.message === CLOSED) this.host.vanished(this);
   }
 
   /** A new shell where the old one ended: another session in the same tab. */
@@ -270,7 +290,7 @@ export class Tab {
   }
 
   #rang(): void {
-    if (!this.host.isActive(this)) this.state.patch({ attention: true });
+    if (!this.host.isShown(this)) this.state.patch({ attention: true });
   }
 
   #tell(error: unknown): void {

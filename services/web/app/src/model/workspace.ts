@@ -4,6 +4,7 @@ import {
   Connection,
   explain,
   Fields,
+  FocusStore,
   type Identity,
   isAlive,
   type ServerMessage,
@@ -13,10 +14,13 @@ import {
   TerminalApi,
 } from "@termfleet/client";
 import type { Entry } from "./entry.ts";
+import { FocusKeeper } from "./focus.ts";
+import { isShown, type Layout, nextLayout, readLayout } from "./panes.ts";
 import { type Action, actionOf } from "./shortcuts.ts";
 import { asRefusal, Tab, type TabHost } from "./tab.ts";
 
 const ACTIVE_KEY = "termfleet.active";
+const LAYOUT_KEY = "termfleet.layout";
 const SCREEN_READER_KEY = "termfleet.screenReader";
 /** Notices that pile up say nothing; the oldest goes. */
 const MAX_NOTICES = 4;
@@ -33,6 +37,8 @@ export interface WorkspaceState {
   tabs: readonly Tab[];
   /** The key of the tab that is shown. */
   active: string | undefined;
+  /** How many terminals are shown at once. */
+  layout: Layout;
   /** The project's sessions have been asked for and are here. */
   loaded: boolean;
   notices: readonly Notice[];
@@ -52,7 +58,10 @@ export class Workspace {
   readonly connection: Connection;
   readonly api: TerminalApi;
   readonly project: string;
+  /** Which sessions of the project somebody looks at. */
+  readonly focus: FocusStore;
   readonly #host: TabHost;
+  readonly #keeper: FocusKeeper;
   #lastNotice = 0;
   #listing = false;
   #relist: ReturnType<typeof setTimeout> | undefined;
@@ -74,6 +83,7 @@ export class Workspace {
     this.state = new Fields<WorkspaceState>({
       tabs: [],
       active: undefined,
+      layout: readLayout(page.localStorage.getItem(LAYOUT_KEY)),
       loaded: false,
       notices: [],
       dialog: "none",
@@ -82,7 +92,10 @@ export class Workspace {
       latency: undefined,
       tokenExpires: undefined,
     });
+    this.focus = new FocusStore(this.connection, this.project);
+    this.#keeper = new FocusKeeper(this.focus);
     this.#host = this.#makeHost();
+    page.document.addEventListener("visibilitychange", () => this.#look());
     this.connection.state.subscribe(() => this.#connectionChanged());
     this.connection.events.on("message", (message) => this.#message(message));
     this.connection.events.on("latency", (latency) => this.state.patch({ latency }));
@@ -113,17 +126,15 @@ export class Workspace {
 
   newTab(): Tab {
     const tab = new Tab(this.#host, this.#freeName());
-    this.state.patch({ tabs: [...this.state.get().tabs, tab] });
+    this.#setTabs([...this.state.get().tabs, tab]);
     this.select(tab);
     return tab;
   }
 
   select(tab: Tab, focus = true): void {
-    const before = this.activeTab;
-    if (before !== tab) {
+    if (this.activeTab !== tab) {
       this.state.patch({ active: tab.key, renaming: undefined });
-      before?.setActive(false);
-      tab.setActive(true);
+      this.#look();
     }
     this.#remember(tab);
     if (focus) this.focusTerminal();
@@ -148,15 +159,7 @@ export class Workspace {
   }
 
   close(tab: Tab): void {
-    const { tabs, active } = this.state.get();
-    const at = tabs.indexOf(tab);
-    const left = tabs.filter((other) => other !== tab);
-    this.state.patch({ tabs: left, dialog: "none" });
-    if (active === tab.key) {
-      this.state.patch({ active: undefined });
-      const next = left[Math.min(at, left.length - 1)];
-      if (next) this.select(next);
-    }
+    this.#remove(tab);
     tab.close(tab.isAlive).catch((error: unknown) => {
       const refusal = asRefusal(error);
       // Gone already is what was wanted.
@@ -164,6 +167,20 @@ export class Workspace {
         this.tell(refusal);
       }
     });
+  }
+
+  #remove(tab: Tab): void {
+    const { tabs, active } = this.state.get();
+    const at = tabs.indexOf(tab);
+    const left = tabs.filter((other) => other !== tab);
+    this.state.patch({ dialog: "none" });
+    this.#setTabs(left);
+    if (active === tab.key) {
+      this.state.patch({ active: undefined });
+      const next = left[Math.min(at, left.length - 1)];
+      if (next) this.select(next);
+    }
+    this.#look();
   }
 
   startRenaming(tab: Tab): void {
@@ -182,6 +199,20 @@ export class Workspace {
   setDialog(dialog: WorkspaceState["dialog"]): void {
     this.state.patch({ dialog });
     if (dialog === "none") this.focusTerminal();
+  }
+
+  setLayout(layout: Layout): void {
+    this.page.localStorage.setItem(LAYOUT_KEY, String(layout));
+    this.state.patch({ layout });
+    this.#look();
+    this.focusTerminal();
+  }
+
+  /** Is this tab on the screen? */
+  isShown(tab: Tab): boolean {
+    const { tabs, active, layout } = this.state.get();
+    const front = tabs.findIndex((each) => each.key === active);
+    return isShown(tabs.indexOf(tab), front, layout);
   }
 
   setScreenReader(on: boolean): void {
@@ -228,6 +259,9 @@ export class Workspace {
       case "previous":
         this.step(action === "next" ? 1 : -1);
         return true;
+      case "panes":
+        this.setLayout(nextLayout(this.state.get().layout));
+        return true;
       case "help":
         this.setDialog("help");
         return true;
@@ -254,8 +288,25 @@ export class Workspace {
     if (connection.phase !== "connected") return this.state.patch({ latency: undefined });
     this.state.patch({ tokenExpires: undefined });
     void this.#load();
-    // Servers that do not announce sessions yet refuse this; then they are listed at each start.
-    this.connection.request({ type: "subscribe", projectId: this.project }).catch(() => {});
+    // A store that is away refuses this; then sessions and focus are as they are at each start.
+    this.focus.subscribe().catch(() => {});
+  }
+
+  #setTabs(tabs: readonly Tab[]): void {
+    this.state.patch({ tabs });
+    this.#look();
+  }
+
+  /** Tells tabs and server what is looked at now. */
+  #look(): void {
+    const visible = this.page.document.visibilityState === "visible";
+    const { tabs } = this.state.get();
+    const shown = tabs.filter((tab) => this.isShown(tab));
+    for (const tab of tabs) tab.setShown(shown.includes(tab));
+    const front = this.activeTab;
+    const ordered = [...shown.filter((tab) => tab !== front), ...(front ? [front] : [])];
+    const alive = ordered.filter((tab) => tab.isAlive);
+    this.#keeper.show(visible ? alive.flatMap((tab) => tab.sessionId ?? []) : []);
   }
 
   async #load(): Promise<void> {
@@ -300,7 +351,7 @@ export class Workspace {
     // It may be one that this page is just making, which gets its id with the answer.
     const making = tabs.some((each) => each.state.get().phase === "starting" && !each.sessionId);
     if (making) return this.#loadLater();
-    this.state.patch({ tabs: [...tabs, new Tab(this.#host, session.tabName, session)] });
+    this.#setTabs([...tabs, new Tab(this.#host, session.tabName, session)]);
   }
 
   #message(message: ServerMessage): void {
@@ -354,7 +405,13 @@ export class Workspace {
         const state = this.connection.state.get();
         return state.phase === "connected" ? state.welcome.user.role : "";
       },
-      isActive: (tab) => this.activeTab === tab,
+      isShown: (tab) => this.isShown(tab),
+      sessionChanged: () => this.#look(),
+      vanished: (tab) => {
+        this.notify("info", `“${tab.label}” was closed elsewhere.`);
+        this.#remove(tab);
+        void tab.close(false);
+      },
       // The page itself listens; the terminal only has to leave these keys alone.
       onKey: (event) => actionOf(event) !== undefined,
       tell: (error) => this.tell(error),

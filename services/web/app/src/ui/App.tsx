@@ -4,11 +4,13 @@
  */
 import { ConnectionStatus, TerminalView, useReadable } from "@termfleet/react";
 import { type ReactElement, useEffect } from "react";
+import { paneOf } from "../model/panes.ts";
 import { actionOf } from "../model/shortcuts.ts";
 import type { Workspace } from "../model/workspace.ts";
 import { BannerBar } from "./BannerBar.tsx";
 import { CloseDialog } from "./CloseDialog.tsx";
 import { HelpDialog } from "./HelpDialog.tsx";
+import { LayoutSwitch } from "./LayoutSwitch.tsx";
 import { Mark } from "./Mark.tsx";
 import { Notices } from "./Notices.tsx";
 import { SignIn } from "./SignIn.tsx";
@@ -17,7 +19,7 @@ import { TabStrip } from "./TabStrip.tsx";
 import { TokenBar } from "./TokenBar.tsx";
 
 export function App({ workspace }: { workspace: Workspace }): ReactElement {
-  const { tabs, active, loaded, dialog } = useReadable(workspace.state);
+  const { tabs, active, layout, loaded, dialog } = useReadable(workspace.state);
   const connection = useReadable(workspace.connection.state);
   const refused = connection.phase === "refused" ? connection.error : undefined;
   useShortcuts(workspace, refused === undefined);
@@ -28,6 +30,7 @@ export function App({ workspace }: { workspace: Workspace }): ReactElement {
         <header className="top">
           <Mark />
           <TabStrip workspace={workspace} />
+          <LayoutSwitch workspace={workspace} />
           <ConnectionStatus connection={workspace.connection} />
           <button
             type="button"
@@ -44,13 +47,16 @@ export function App({ workspace }: { workspace: Workspace }): ReactElement {
         <TokenBar workspace={workspace} />
         {tab && <BannerBar tab={tab} key={`banner-${tab.key}`} />}
         <main className="panes" aria-label="Terminal">
-          {tabs.map((each) => (
+          {tabs.map((each, index) => (
             <TerminalView
               key={each.key}
               surface={each.surface}
-              visible={each.key === active}
+              visible={workspace.isShown(each)}
+              active={each.key === active}
+              pane={paneOf(index, tabs.length, layout)}
               id={`panel-${each.key}`}
               labelledBy={each.key}
+              onFocus={() => workspace.select(each, false)}
             />
           ))}
           {tabs.length === 0 && <Nothing workspace={workspace} loaded={loaded} />}

@@ -41,7 +41,9 @@ interface ItemProps {
 }
 
 function TabItem({ workspace, tab, selected, renaming }: ItemProps): ReactElement {
-  const { attention } = useReadable(tab.state);
+  const { attention, session } = useReadable(tab.state);
+  useReadable(workspace.focus.state);
+  const focused = session !== undefined && workspace.focus.isFocused(session.id);
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const whole = element.current?.parentElement;
@@ -49,7 +51,14 @@ function TabItem({ workspace, tab, selected, renaming }: ItemProps): ReactElemen
   }, [selected]);
   const state = stateOf(tab);
   return (
-    <div className="tab" role="presentation" data-selected={selected} data-state={state}>
+    <div
+      className="tab"
+      role="presentation"
+      data-selected={selected}
+      data-shown={workspace.isShown(tab)}
+      data-focused={focused}
+      data-state={state}
+    >
       {renaming ? (
         <NameField workspace={workspace} tab={tab} />
       ) : (
@@ -62,7 +71,7 @@ function TabItem({ workspace, tab, selected, renaming }: ItemProps): ReactElemen
           aria-selected={selected}
           aria-controls={`panel-${tab.key}`}
           aria-keyshortcuts="F2 Delete"
-          title={tab.label}
+          title={focused ? `${tab.label}: somebody looks at it` : tab.label}
           data-testid="tab"
           data-session={tab.sessionId}
           onClick={() => workspace.select(tab)}
@@ -74,6 +83,7 @@ function TabItem({ workspace, tab, selected, renaming }: ItemProps): ReactElemen
           <span className="tab-name">{tab.label}</span>
           {attention && <span className="tab-bell">has rung</span>}
           {state !== "live" && <span className="visually-hidden">{`, ${state}`}</span>}
+          {focused && <span className="visually-hidden">, looked at</span>}
         </div>
       )}
       <button

@@ -4,14 +4,28 @@ import type { TerminalSurface } from "./surface.ts";
 
 export interface TerminalViewProps {
   surface: TerminalSurface;
-  /** Only the visible one is reachable. */
+  /** Only visible ones are reachable. */
   visible: boolean;
+  /** Of several visible ones, the one that the page is about. */
+  active?: boolean;
+  /** Where it lies among several: the place and how many places there are, for the style sheet. */
+  pane?: { at: number; of: number };
   id?: string;
   /** The id of what names it: its tab. */
   labelledBy?: string;
+  /** The cursor comes into it. */
+  onFocus?: () => void;
 }
 
-export function TerminalView({ surface, visible, id, labelledBy }: TerminalViewProps): ReactElement {
+export function TerminalView({
+  surface,
+  visible,
+  active = visible,
+  pane,
+  id,
+  labelledBy,
+  onFocus,
+}: TerminalViewProps): ReactElement {
   const place = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     if (place.current) surface.mount(place.current);
@@ -28,6 +42,9 @@ export function TerminalView({ surface, visible, id, labelledBy }: TerminalViewP
       className="termfleet-view"
       data-testid="terminal"
       data-visible={visible}
+      data-active={active}
+      data-pane={pane && `${pane.at + 1}/${pane.of}`}
+      onFocus={onFocus}
     />
   );
 }
