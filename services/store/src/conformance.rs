@@ -13,10 +13,11 @@ pub(crate) mod script;
 use std::{future::Future, sync::Arc};
 
 use async_trait::async_trait;
+use termfleet_session::record::Session;
 
 use crate::{
     bus::Bus,
-    directory::{Directory, Timings},
+    directory::{Directory, Reservation, Timings},
     focus::Focus,
     workers::Workers,
 };
@@ -176,6 +177,12 @@ promises! { $
         a_set_that_the_store_lost_is_asserted_and_versions_go_on,
         projects_and_tenants_focus_apart,
     }
+}
+
+/// The record that a worker commits for a reservation, for tests that need one session.
+#[must_use]
+pub fn record(reservation: &Reservation) -> Session {
+    script::session(reservation)
 }
 
 mod model;

@@ -5,4 +5,7 @@
 
 mod servers;
 
+mod crashes;
+mod faults;
+mod gateways;
 mod start;

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashSet,
+    io::{BufRead, BufReader},
     net::TcpListener,
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
@@ -16,7 +17,8 @@ use std::{
     time::Duration,
 };
 
-use redis::{Client, FromRedisValue, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, aio::MultiplexedConnection};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{self, Instant};
 
@@ -29,6 +31,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const SHELL: &str = r#"
     "$@" >log 2>&1 &
     pid=$!
+    echo "$pid"
     read -r _
     kill -KILL "$pid" 2>/dev/null
 "#;
@@ -42,6 +45,7 @@ pub(crate) struct Server {
 }
 
 struct Process {
+    pid: Pid,
     shell: Child,
     // Its end ends the server.
     stdin: Option<ChildStdin>,
@@ -98,10 +102,14 @@ impl Server {
             .args(&self.args)
             .current_dir(self.dir.path())
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let pid = Pid::from_raw(line.trim().parse().unwrap()).unwrap();
         let stdin = shell.stdin.take();
-        self.process = Some(Process { shell, stdin });
+        self.process = Some(Process { pid, shell, stdin });
     }
 
     async fn ready(&self) {
@@ -112,6 +120,17 @@ impl Server {
             Err(error) => error.to_string().contains("NOAUTH"),
         };
         until(&what, answers).await;
+    }
+
+    /// Kills it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.process = None;
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.process.as_ref().unwrap().pid, signal).unwrap();
     }
 
     /// A file in its directory.
@@ -138,7 +157,10 @@ impl Server {
     }
 
     pub(crate) async fn connection(&self) -> redis::RedisResult<MultiplexedConnection> {
-        Client::open(self.url())?.get_multiplexed_async_connection().await
+        // Tests make servers slow: they wait as long as it takes.
+        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(DEADLINE));
+        let client = Client::open(self.url())?;
+        client.get_multiplexed_async_connection_with_config(&patient).await
     }
 
     /// One field of an answer of INFO.
@@ -155,7 +177,7 @@ impl Server {
 
 /// A master, two replicas of it, and three sentinels that watch over them.
 pub(crate) struct Watched {
-    _servers: Vec<Server>,
+    pub(crate) servers: Vec<Server>,
     pub(crate) sentinels: Vec<Server>,
 }
 
@@ -183,7 +205,7 @@ impl Watched {
             })
             .await;
         }
-        Self { _servers: servers, sentinels }
+        Self { servers, sentinels }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -229,6 +251,32 @@ impl Cluster {
         let hosts: Vec<_> =
             self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         format!("redis+cluster://{}", hosts.join(","))
+    }
+}
+
+impl Cluster {
+    /// Moves every slot of one node that holds keys to another, keys and all.
+    pub(crate) async fn move_slots(&self, from: usize, to: usize) {
+        let (from, to) = (&self.nodes[from], &self.nodes[to]);
+        let (from_id, to_id) =
+            (from.ask::<String>("CLUSTER MYID").await, to.ask::<String>("CLUSTER MYID").await);
+        let mut slots = HashSet::new();
+        for key in from.ask::<Vec<String>>("KEYS *").await {
+            slots.insert(from.ask::<u16>(&format!("CLUSTER KEYSLOT {key}")).await);
+        }
+        for slot in slots {
+            to.ask::<()>(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}")).await;
+            from.ask::<()>(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}")).await;
+            let keys: Vec<String> = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 1000")).await;
+            if !keys.is_empty() {
+                // The two spaces stand for no single key: they are listed behind KEYS.
+                let keys = keys.join(" ");
+                from.ask::<()>(&format!("MIGRATE 127.0.0.1 {}  0 5000 KEYS {keys}", to.port)).await;
+            }
+            for node in [to, from] {
+                node.ask::<()>(&format!("CLUSTER SETSLOT {slot} NODE {to_id}")).await;
+            }
+        }
     }
 }
 
