@@ -18,6 +18,7 @@ mod loss;
 mod places;
 mod records;
 pub(crate) mod script;
+mod workers;
 
 use std::{
     sync::{Arc, atomic::AtomicU64},

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use termfleet_session::{ids::Generation, record::Owner};
 
 use crate::error::StoreError;
@@ -41,8 +42,9 @@ pub trait Workers: Send + Sync {
     async fn workers(&self) -> Result<Vec<Registration>, StoreError>;
 }
 
-/// What a worker says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a worker says of itself. In a shared store it is JSON; a later version may add fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Registration {
     /// Its lasting name, and the life of its ptyhost.
     pub owner: Owner,
@@ -65,7 +67,8 @@ pub struct Registration {
 }
 
 /// Where a worker's projects have their files.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Storage {
     /// On the worker's own disk: a project's sessions belong to one worker.
     #[default]

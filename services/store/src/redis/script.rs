@@ -64,6 +64,14 @@ scripts! {
     BEGIN = "begin";
     /// Forgets such a request.
     FORGET = "forget";
+    /// Registers a worker, or renews its lease.
+    REGISTER = "register";
+    /// Ends a worker's lease.
+    DEREGISTER = "deregister";
+    /// Lists whose lease stands.
+    LEASES = "leases";
+    /// Reads what workers say of themselves.
+    SAID = "said";
 }
 
 /// An argument of a script.
