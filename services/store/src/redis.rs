@@ -12,6 +12,7 @@ mod client;
 mod dial;
 mod directory;
 mod failure;
+mod focus;
 mod hints;
 mod keeper;
 mod loss;

@@ -21,6 +21,7 @@ use tokio::{
 use super::{
     RedisStore,
     failure::{FAILOVER_MS, RECONNECT_MS},
+    focus::Unfocus,
     script::{READ, WRITE},
 };
 use crate::{
@@ -125,7 +126,12 @@ impl RedisStore {
             &self.keys.sessions(tenant, project),
             &self.keys.reserved(tenant, project),
             &self.keys.version(tenant, project),
+            &self.keys.focus(tenant, project),
         ];
+        let unfocus = match what {
+            Some(_) => self.unfocusing(session, stored.now).await?,
+            None => Unfocus::default(),
+        };
         let closed = session.status == Status::Closed;
         let gone = rule::gone_ms(session, stored.now, self.timings.linger_ms).to_string();
         let told = what.map(|what| if closed { What::Closed } else { what });
@@ -144,6 +150,11 @@ impl RedisStore {
             if closed { (&gone).into() } else { "".into() },
             (&channel).into(),
             told.map_or("", name).into(),
+            if unfocus.seen.is_some() { "1" } else { "" }.into(),
+            unfocus.seen.as_deref().unwrap_or_default().into(),
+            (&unfocus.text).into(),
+            (&unfocus.hint).into(),
+            unfocus.kept_ms.into(),
         ];
         self.client.run(&WRITE, &keys, &args).await
     }
@@ -193,7 +204,7 @@ pub(super) fn show<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| unreadable(&error, "what was to be written"))
 }
 
-fn parse<T: for<'a> Deserialize<'a>>(text: &str, key: &str) -> Result<T, StoreError> {
+pub(super) fn parse<T: for<'a> Deserialize<'a>>(text: &str, key: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| unreadable(&error, key))
 }
 

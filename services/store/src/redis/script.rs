@@ -46,6 +46,10 @@ scripts! {
     READ = "read";
     /// Writes a record, if nobody wrote since it was read.
     WRITE = "write";
+    /// Writes a focus set, if nobody wrote since it was read.
+    FOCUS = "focus";
+    /// Reads the store's clock.
+    CLOCK = "clock";
     /// Holds a place of a project.
     RESERVE = "reserve";
     /// Gives a reserved place of a project back.

@@ -5,6 +5,7 @@
 
 mod servers;
 
+mod conformance;
 mod crashes;
 mod faults;
 mod gateways;
