@@ -5,6 +5,7 @@
 //! not fail a test and a hang does not stop the run.
 
 pub mod client;
+pub mod collector;
 pub mod dev;
 pub mod home;
 pub mod http;

@@ -17,6 +17,8 @@ mod offences;
 mod sign_in;
 
 mod errand;
+mod trace;
+
 mod seats;
 mod typing;
 mod watch;
@@ -45,7 +47,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 pub use self::errand::Waiters;
 use self::{
     close::{Closing, conclude},
-    errand::Errands,
+    errand::{Done, Errands},
     event::Event,
     heartbeat::{Due, Heartbeat},
     offences::Offences,
@@ -156,7 +158,7 @@ impl Connection {
             Event::Heard(heard) => self.heard(heard),
             Event::Delivered => Ok(()),
             Event::Flushed(flushed) => self.flushed(flushed),
-            Event::Done(outcome) => self.done(outcome),
+            Event::Done(Done { outcome, span }) => span.in_scope(|| self.done(outcome)),
             Event::Noticed(notice) => self.noticed(notice),
             Event::Tick => self.tick(),
             Event::Draining => self.draining(),

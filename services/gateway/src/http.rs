@@ -16,10 +16,12 @@ use http::{
     header::{REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
 };
 use hyper::body::Incoming;
+use termfleet_runtime::traces;
 use termfleet_session::code::{Code, Refusal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use tracing::Span;
 
 use crate::{
     auth::{looks_like_token, no_token_in_query},
@@ -74,6 +76,19 @@ pub(crate) type QueryPairs = Vec<(String, String)>;
 impl Requests {
     /// The answer to a request; there always is one.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response {
+        // What a client says of its own trace is not believed: it could have everything sampled.
+        let span = tracing::debug_span!(
+            "request",
+            "otel.kind" = "server",
+            "http.request.method" = request.method().as_str(),
+            "http.route" = Route::of(request.uri().path()).label(),
+            "http.response.status_code" = tracing::field::Empty,
+            code = tracing::field::Empty,
+        );
+        traces::within(span, self.answer_within(request)).await
+    }
+
+    async fn answer_within(&self, request: Request<Incoming>) -> Response {
         let started = Instant::now();
         let method = request.method().clone();
         let path = logged(request.uri().path()).into_owned();
@@ -94,6 +109,11 @@ impl Requests {
         let code = response.extensions().get::<Code>().copied();
         if let Some(code) = code {
             metrics.refused(code);
+        }
+        let span = Span::current();
+        span.record("http.response.status_code", status.as_u16());
+        if let Some(code) = code {
+            span.record("code", code.name());
         }
         tracing::info!(
             %method,

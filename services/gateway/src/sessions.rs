@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
 use termfleet_proto::rest::{CreateSession, PatchSession};
-use termfleet_runtime::{Tasks, clock};
+use termfleet_runtime::{Tasks, clock, traces};
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Alias, ProjectId, SessionId, Tag, TenantId},
@@ -21,6 +21,7 @@ use termfleet_store::{
     repeat::Request,
 };
 use tokio::time;
+use tracing::Span;
 
 use crate::upstream::{Create, Upstream};
 
@@ -122,12 +123,14 @@ impl Sessions {
         };
         // A task of its own: a client that leaves meanwhile must not leave a reservation behind.
         let sessions = self.clone();
-        let created = self.tasks.spawn("session creation", async move {
+        let creating = async move {
             match key {
                 None => sessions.reserve_and_start(reservation, create).await,
                 Some(request) => sessions.start_once(&request, reservation, create).await,
             }
-        });
+        };
+        let creating = traces::within(Span::current(), creating);
+        let created = self.tasks.spawn("session creation", creating);
         // A panic is logged by the task's tracker.
         created.await.unwrap_or_else(|_| Err(Code::InternalError.into()))
     }

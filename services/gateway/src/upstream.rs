@@ -23,7 +23,7 @@ use termfleet_proto::{
     status,
     worker_v1::{self as pb, worker_client::WorkerClient},
 };
-use termfleet_runtime::{Drain, Tasks, clock};
+use termfleet_runtime::{Drain, Tasks, clock, traces};
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{ProjectId, SessionId, TenantId, WorkerId},
@@ -34,7 +34,7 @@ use termfleet_session::{
 use termfleet_token::CapabilityKey;
 use tokio::{sync::watch, time};
 use tonic::{
-    Response, Status,
+    Request, Response, Status,
     transport::{Channel, Endpoint},
 };
 
@@ -197,7 +197,7 @@ impl Upstream {
             reserved_at_ms,
         };
         let mut client = worker.client.clone();
-        let pb::CreateResponse { record } = called(client.create(request)).await?;
+        let pb::CreateResponse { record } = called(client.create(traced(request))).await?;
         session(record)
     }
 
@@ -212,7 +212,7 @@ impl Upstream {
             actor: Some(actor.into()),
             capability: self.capability(&record.id, actor)?,
         };
-        let pb::CloseResponse { record } = called(client.close(request)).await?;
+        let pb::CloseResponse { record } = called(client.close(traced(request))).await?;
         session(record)
     }
 
@@ -227,7 +227,7 @@ impl Upstream {
             actor: Some(actor.into()),
             capability: self.capability(&record.id, actor)?,
         };
-        let pb::SuspendResponse { record } = called(client.suspend(request)).await?;
+        let pb::SuspendResponse { record } = called(client.suspend(traced(request))).await?;
         session(record)
     }
 
@@ -242,7 +242,7 @@ impl Upstream {
             actor: Some(actor.into()),
             capability: self.capability(&record.id, actor)?,
         };
-        let pb::ResumeResponse { record } = called(client.resume(request)).await?;
+        let pb::ResumeResponse { record } = called(client.resume(traced(request))).await?;
         session(record)
     }
 
@@ -257,7 +257,7 @@ impl Upstream {
             actor: Some(actor.into()),
             capability: self.capability(&record.id, actor)?,
         };
-        let response = called(client.describe(request)).await?;
+        let response = called(client.describe(traced(request))).await?;
         // CPU, memory and viewers belong to the metrics' interface.
         let pb::DescribeResponse { record, cpu_ms: _, memory_bytes: _, viewers: _ } = response;
         session(record)
@@ -297,6 +297,16 @@ impl Upstream {
 fn unknown_worker() -> Refusal {
     Refusal::new(Code::ServiceUnavailable, "the session's worker is not known here")
         .retry_after(UNKNOWN_WORKER_RETRY_MS)
+}
+
+/// A call that goes on with the present span at the worker.
+fn traced<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let traceparent = traces::traceparent().and_then(|text| text.parse().ok());
+    if let Some(traceparent) = traceparent {
+        request.metadata_mut().insert(traces::TRACEPARENT, traceparent);
+    }
+    request
 }
 
 async fn called<T>(call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Refusal> {

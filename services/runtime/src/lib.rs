@@ -1,5 +1,5 @@
-//! What every process of Termfleet needs around its work: settings, logs, metrics, an admin port,
-//! readiness, drain, tracked tasks, backoff and the wall clock.
+//! What every process of Termfleet needs around its work: settings, logs, traces, metrics, an admin
+//! port, readiness, drain, tracked tasks, backoff and the wall clock.
 //!
 //! It knows nothing of sessions, terminals or Redis and imports no other crate of the house. A
 //! process puts the parts together in this order: `logs::init`, `Metrics`, `Drain` and `Tasks`,
@@ -9,6 +9,7 @@
 pub mod settings;
 
 pub mod logs;
+pub mod traces;
 
 pub mod metrics;
 pub mod process;
@@ -30,3 +31,4 @@ pub use metrics::{Exporter, Metrics, Part};
 pub use readiness::{Gate, Readiness};
 pub use signals::Signals;
 pub use tasks::Tasks;
+pub use traces::Traces;

@@ -1,8 +1,9 @@
 //! Logs: one JSON object a line on stderr, or a format for eyes on a terminal.
 //!
 //! The JSON names are stable: `timestamp` (RFC 3339, UTC), `level`, `target`, `message`, then the
-//! event's own fields beside them, and `span` with the innermost span's `name` and fields. An
-//! event's own field is never called like one of those. What is logged, and that it carries no
+//! event's own fields beside them, `span` with the innermost span's `name` and fields, and, where
+//! traces are sent (`traces`), `trace_id` and `span_id`. An event's own field is never called like
+//! one of those. What is logged, and that it carries no
 //! secret and no terminal's bytes, is up to whoever logs.
 
 use std::{
@@ -17,6 +18,11 @@ use tracing_subscriber::{
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
 };
+
+use self::correlated::Correlated;
+use crate::traces::Traces;
+
+mod correlated;
 
 /// The environment variable that holds the filter: `info`, `termfleet_gateway=debug,warn`, ….
 pub const FILTER_VARIABLE: &str = "TERMFLEET_LOG";
@@ -72,6 +78,18 @@ impl FromStr for Format {
 /// # Errors
 /// When the filter is wrong, or logs are set up already.
 pub fn init(filter: Option<&str>, format: Format) -> Result<(), LogError> {
+    init_with(filter, format, None)
+}
+
+/// The same, with spans going to a collector too, and their ids into the lines.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_with(
+    filter: Option<&str>,
+    format: Format,
+    traces: Option<&Traces>,
+) -> Result<(), LogError> {
     let variable = std::env::var(FILTER_VARIABLE).ok().filter(|text| !text.is_empty());
     let filter = filter.or(variable.as_deref()).unwrap_or(DEFAULT_FILTER);
     let json = match format {
@@ -79,7 +97,7 @@ pub fn init(filter: Option<&str>, format: Format) -> Result<(), LogError> {
         Format::Json => true,
         Format::Human => false,
     };
-    tracing::subscriber::set_global_default(subscriber(filter, json, io::stderr)?)
+    tracing::subscriber::set_global_default(subscriber_with(filter, json, io::stderr, traces)?)
         .map_err(LogError::Twice)?;
     log_panics();
     Ok(())
@@ -97,16 +115,30 @@ pub fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    subscriber_with(filter, json, writer, None)
+}
+
+pub(crate) fn subscriber_with<W>(
+    filter: &str,
+    json: bool,
+    writer: W,
+    traces: Option<&Traces>,
+) -> Result<impl Subscriber + Send + Sync + use<W>, LogError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(filter)
         // What the parser says of it repeats itself and names none of our flags.
         .map_err(|_| LogError::Filter { filter: filter.to_owned() })?;
     let layer = fmt::layer().with_writer(writer);
     let layer = if json {
-        layer.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+        let json = layer.json().flatten_event(true).with_current_span(true).with_span_list(false);
+        json.map_event_format(Correlated).boxed()
     } else {
         layer.with_ansi(io::stderr().is_terminal()).boxed()
     };
-    Ok(Registry::default().with(layer.with_filter(filter)))
+    let exported = traces.map(Traces::layer);
+    Ok(Registry::default().with(exported).with(layer.with_filter(filter)))
 }
 
 /// Panics become log lines: the default hook's several plain lines would break JSON readers.

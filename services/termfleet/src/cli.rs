@@ -135,7 +135,7 @@ impl Dev {
     }
 }
 
-/// What is logged, and how it looks.
+/// What is logged, how it looks, and where spans are sent.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Which log lines to write to stderr, e.g. `debug` or `termfleet_worker=debug`; also
@@ -145,6 +145,9 @@ pub(crate) struct Logs {
     /// How log lines look [default: auto]
     #[arg(long, value_enum)]
     pub(crate) log_format: Option<LogFormat>,
+    /// Send spans by OTLP over gRPC to this collector, e.g. http://127.0.0.1:4317
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 impl Logs {
@@ -159,7 +162,9 @@ impl Logs {
             };
             flag("--log-format", "telemetry.log_format", name)
         });
-        log.into_iter().chain(format).collect()
+        let traces = self.otlp_endpoint.as_ref();
+        let traces = traces.map(|url| flag("--otlp-endpoint", "telemetry.otlp_endpoint", url));
+        log.into_iter().chain(format).chain(traces).collect()
     }
 }
 

@@ -25,6 +25,8 @@ use state::StateDir;
 const ABOUT: About = About { service: "dev", version: env!("CARGO_PKG_VERSION") };
 /// What is logged where nobody says: whoever tries it sees the URL, and what goes wrong.
 const DEFAULT_LOG: &str = "warn";
+/// How long the last spans may take to reach their collector.
+const TRACES_DEADLINE: Duration = Duration::from_secs(2);
 /// How long tasks may take to end once everything is stopped: they only have to notice.
 const TASKS_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -39,10 +41,18 @@ struct Given<'a> {
 pub(crate) fn run(options: cli::Dev) -> Result<()> {
     let settings = config::load(&options.source, options.flags())?;
     let log = settings.telemetry.log.as_deref().unwrap_or(DEFAULT_LOG);
-    logs::init(Some(log), settings.telemetry.log_format).map_err(cli::wrong_log)?;
-    settings.warn_of_pending();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(options, settings))
+    runtime.block_on(async {
+        let traces = settings.telemetry.start_traces(ABOUT, &settings.gateway.id)?;
+        logs::init_with(Some(log), settings.telemetry.log_format, traces.as_ref())
+            .map_err(cli::wrong_log)?;
+        settings.warn_of_pending();
+        let served = serve(options, settings.clone()).await;
+        if let Some(traces) = traces {
+            traces.finish(TRACES_DEADLINE).await;
+        }
+        served
+    })
 }
 
 async fn serve(options: cli::Dev, settings: Settings) -> Result<()> {

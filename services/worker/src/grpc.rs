@@ -8,6 +8,7 @@ use termfleet_proto::{
     status::to_status,
     worker_v1::{self as pb, worker_server},
 };
+use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::SessionId,
@@ -17,12 +18,29 @@ use termfleet_session::{
 use termfleet_store::Fence;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
+use tracing::Span;
 
 use crate::{
     admit, create, link,
     session::{Call, Command, Described, Reply, SessionHandle},
     worker::Context,
 };
+
+/// The path of a link: a stream that lives as long as its gateway, and no call.
+const LINK: &str = "/termfleet.worker.v1.Worker/Link";
+
+/// The span of a gateway's call, a part of the trace that the gateway is in. Health checks and links
+/// have none.
+pub(crate) fn span(request: &http::Request<()>) -> Span {
+    let path = request.uri().path();
+    if path == LINK || !path.starts_with("/termfleet.") {
+        return Span::none();
+    }
+    let span = tracing::debug_span!("worker call", "otel.kind" = "server", "rpc.method" = path);
+    let traceparent = request.headers().get(traces::TRACEPARENT);
+    traces::continue_from(&span, traceparent.and_then(|value| value.to_str().ok()));
+    span
+}
 
 /// The service of one worker.
 pub struct Service {
@@ -49,6 +67,7 @@ impl worker_server::Worker for Service {
     ) -> Result<Response<pb::CreateResponse>, Status> {
         let creating = create::create(self.context.clone(), request.into_inner());
         // A task of its own: a caller that goes away half-way must not leave half a session.
+        let creating = traces::within(Span::current(), creating);
         let created = self.context.tasks.spawn("create", creating).await;
         let record = created.map_err(|_| refused(Code::InternalError))?.map_err(refused)?;
         Ok(Response::new(pb::CreateResponse { record: Some((&record).into()) }))

@@ -19,6 +19,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use termfleet_proto::worker_v1 as pb;
 use termfleet_ptyhost::client::{Ended, Stat};
+use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Attempt, ClientId, Epoch, Offset},
@@ -34,6 +35,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
+use tracing::Span;
 
 use self::{
     attach::Attachment,
@@ -74,6 +76,8 @@ pub(crate) struct Attach {
     pub(crate) at: Option<(Epoch, Offset)>,
     pub(crate) size: Option<Size>,
     pub(crate) watch_only: bool,
+    /// What all that it leads to is a part of.
+    pub(crate) span: Span,
 }
 
 /// What an attached client does.
@@ -244,7 +248,10 @@ impl Session {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Attach(attach, request) => self.attach(*attach, request).await,
+            Command::Attach(attach, request) => {
+                let span = attach.span.clone();
+                traces::within(span, self.attach(*attach, request)).await;
+            }
             Command::Viewer(number, command) => self.viewer(number, command).await,
             Command::PtyHost(news) => self.news(news).await,
             Command::Call(call) => self.call(call),

@@ -30,7 +30,7 @@ use tonic::transport::{Server, server::Connected as Peer};
 use crate::{
     config::Config,
     create::{self, Prepared},
-    grpc::Service,
+    grpc::{self, Service},
     metrics::Metrics,
     pump,
     registry::Registry,
@@ -165,6 +165,7 @@ impl Worker {
         Server::builder()
             .http2_keepalive_interval(Some(KEEP_ALIVE))
             .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+            .trace_fn(grpc::span)
             .add_service(health)
             .add_service(self.service())
             .serve_with_incoming_shutdown(incoming, self.context.stop.cancelled())

@@ -6,6 +6,7 @@ use termfleet_proto::{
     rest,
     ws::v1::{RequestId, ServerMessage},
 };
+use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::ProjectId,
@@ -93,6 +94,7 @@ impl Connection {
             tier,
             size,
             snapshot_rows,
+            traceparent: traces::traceparent(),
         };
         match self.edge.upstream.attach(session, attach, &self.inbox, key) {
             Ok(attachment) => {

@@ -18,6 +18,7 @@ use super::{
     errand::Outcome,
     seats::{Channel, Pending, SNAPSHOT_ROWS, Seat, Wish},
     tell::About,
+    trace,
     typing::Typing,
 };
 use crate::{upstream::SeatKey, ws::CloseCode};
@@ -49,7 +50,7 @@ impl Connection {
                 _ => self.refuse(About::request(id), &refusal),
             };
         }
-        self.request(id, message)
+        trace::message(&message).in_scope(|| self.request(id, message))
     }
 
     fn first(&mut self, request: Option<Request>) -> Result<(), Closing> {

@@ -5,6 +5,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use termfleet_proto::ws::v1::RequestId;
+use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::ProjectId,
@@ -12,6 +13,7 @@ use termfleet_session::{
     role::{Actor, Operation},
 };
 use tokio::{sync::Semaphore, time};
+use tracing::Span;
 
 use super::watch::Watch;
 use crate::{edge::Edge, upstream::SeatKey};
@@ -57,7 +59,14 @@ pub(super) enum Outcome {
     },
 }
 
-type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// An errand is done: what came of it, and the span of the message that asked for it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) outcome: Outcome,
+    pub(super) span: Span,
+}
 
 /// The errands of one socket.
 #[derive(Default)]
@@ -73,7 +82,9 @@ impl std::fmt::Debug for Errands {
 
 impl Errands {
     pub(super) fn run(&mut self, errand: impl Future<Output = Outcome> + Send + 'static) {
-        self.running.push(Box::pin(errand));
+        let span = Span::current();
+        let errand = traces::within(span.clone(), errand);
+        self.running.push(Box::pin(async { Done { outcome: errand.await, span } }));
     }
 
     /// May another one be started?
@@ -86,7 +97,7 @@ impl Errands {
     }
 
     /// What came of the next one that ends. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Outcome> {
+    pub(super) async fn next(&mut self) -> Option<Done> {
         self.running.next().await
     }
 }

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::{
     Connection,
     close::Closing,
-    errand::Outcome,
+    errand::Done,
     reader::{Heard, Incoming},
     watch::Notice,
 };
@@ -21,7 +21,7 @@ pub(super) enum Event {
     /// A batch has left, or nothing leaves any more.
     Flushed(Result<(), WriteError>),
     /// An errand is done.
-    Done(Outcome),
+    Done(Done),
     /// Something happened in a watched project.
     Noticed(Notice),
     /// A deadline has passed.
@@ -51,9 +51,7 @@ impl Connection {
             }
             () = self.inbox.filled(), if self.outgoing.has_room() => Event::Delivered,
             flushed = self.outgoing.flush() => Event::Flushed(flushed),
-            Some(outcome) = self.errands.next(), if !self.errands.is_empty() => {
-                Event::Done(outcome)
-            }
+            Some(done) = self.errands.next(), if !self.errands.is_empty() => Event::Done(done),
             Some(notice) = self.watches.next(), if !self.watches.is_empty() => {
                 Event::Noticed(notice)
             }

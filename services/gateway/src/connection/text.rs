@@ -32,6 +32,7 @@ use super::{
     screen::Screen,
     seats::{Channel, Pending, SNAPSHOT_ROWS, Seat, Wish},
     tell::About,
+    trace,
     typing::Typing,
     voice::Voice,
 };
@@ -93,6 +94,10 @@ impl Connection {
             }
             return self.refuse(About { name: session, ..About::default() }, &refusal);
         }
+        trace::said(&said).in_scope(|| self.said(said, session))
+    }
+
+    fn said(&mut self, said: Said, session: Option<String>) -> Result<(), Closing> {
         match (said, session) {
             (Said::Handshake { token, user }, _) => self.handshake_again(token, user.as_deref()),
             (Said::Create { session }, name) => self.create_by_name(name, *session),

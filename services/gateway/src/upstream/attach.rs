@@ -35,6 +35,8 @@ pub(crate) struct Attach {
     pub(crate) size: Option<Size>,
     /// Rows of scrollback that a snapshot may bring.
     pub(crate) snapshot_rows: u32,
+    /// The span that it belongs to, also when it is asked for again.
+    pub(crate) traceparent: Option<String>,
 }
 
 impl Attach {
@@ -58,6 +60,7 @@ impl Attach {
             size: self.size.map(Into::into),
             snapshot_rows: self.snapshot_rows,
             watch_only: false,
+            traceparent: self.traceparent.clone(),
         }
     }
 }

@@ -31,6 +31,7 @@ impl PtyHostClient {
     /// # Errors
     /// [`Refused`]: the program or the directory cannot be used (with the kernel's errno), the
     /// session has a shell, or the epoch is not above its last one.
+    #[tracing::instrument(name = "ptyhost spawn", level = "debug", skip_all, fields(otel.kind = "client"))]
     pub async fn spawn(&self, spawn: Spawn) -> Result<Spawned, Refused> {
         let Spawn { session, epoch, record, argv, env, cwd, size } = spawn;
         let request = Request::Spawn { key: Key { session, epoch }, argv, env, cwd, size };

@@ -6,7 +6,13 @@ use std::sync::{Arc, Mutex};
 use super::*;
 
 #[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -23,8 +29,7 @@ fn written(filter: &str, json: bool, work: impl FnOnce()) -> String {
     let writer = buffer.clone();
     let subscriber = subscriber(filter, json, move || writer.clone()).unwrap();
     tracing::subscriber::with_default(subscriber, work);
-    let bytes = buffer.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    buffer.text()
 }
 
 /// What `work` logs on this thread, as JSON lines.

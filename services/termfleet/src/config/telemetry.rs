@@ -1,9 +1,15 @@
 //! `[telemetry]`: logs and traces.
 
+use anyhow::{Context, Result};
 use termfleet_runtime::{
+    About, Traces,
     logs::{self, Format},
     settings::{Key, Kind, Origin, Preset, Resolved, Section},
+    traces::{Collector, Endpoint},
 };
+
+/// All traces are sent: keystrokes are none, and what is left is rare.
+const SAMPLE_RATIO: f64 = 1.0;
 
 pub(super) const SECTION: Section = Section {
     name: "telemetry",
@@ -40,7 +46,17 @@ pub(crate) struct Telemetry {
     /// How a line looks.
     pub(crate) log_format: Format,
     /// Where traces are sent.
-    pub(crate) otlp_endpoint: Option<String>,
+    pub(crate) otlp_endpoint: Option<Endpoint>,
+}
+
+impl Telemetry {
+    /// Starts to send traces, if somebody says where; within the process's runtime.
+    pub(crate) fn start_traces(&self, about: About, instance: &str) -> Result<Option<Traces>> {
+        let Some(endpoint) = self.otlp_endpoint.clone() else { return Ok(None) };
+        let instance = instance.to_owned();
+        let collector = Collector { endpoint, sample_ratio: SAMPLE_RATIO, instance };
+        Ok(Some(Traces::start(about, &collector).context("traces cannot be sent")?))
+    }
 }
 
 pub(super) fn parse(values: &mut Resolved) -> Telemetry {
@@ -51,6 +67,6 @@ pub(super) fn parse(values: &mut Resolved) -> Telemetry {
     Telemetry {
         log: (values.origin(&LOG) != Origin::Default).then_some(log),
         log_format: values.parsed(&LOG_FORMAT).unwrap_or_default(),
-        otlp_endpoint: values.optional(&OTLP_ENDPOINT),
+        otlp_endpoint: values.parsed(&OTLP_ENDPOINT),
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use termfleet_proto::worker_v1::{self as pb, gateway_frame::Frame as FromGateway};
+use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Attempt, Epoch, Offset, SessionId},
@@ -103,6 +104,7 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
         // Snapshots have no scrollback until screens exist.
         snapshot_rows: _,
         watch_only,
+        traceparent,
     } = frame;
     let bad = |what: &str| Refusal::new(Code::BadMessage, format!("{what} is not valid"));
     // An id that cannot be one answers like one that is nobody's.
@@ -116,7 +118,9 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
     let size = size.map(Size::try_from).transpose().map_err(admit::malformed)?;
     let client = client_id.parse().map_err(|_| bad("clientId"))?;
     let attempt = Attempt::new(attempt);
-    Ok((id, Attach { actor, client, attempt, at, size, watch_only }))
+    let span = tracing::debug_span!("attach", "otel.kind" = "server", session = %id);
+    traces::continue_from(&span, traceparent.as_deref());
+    Ok((id, Attach { actor, client, attempt, at, size, watch_only, span }))
 }
 
 /// Why a session that is not here cannot be attached to.

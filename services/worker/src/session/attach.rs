@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use termfleet_proto::{convert::reason_to_pb, worker_v1 as pb, ws::frame::Reason};
 use termfleet_ptyhost::client::Refused;
+use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Attempt, ClientId, Epoch, Offset},
@@ -96,13 +97,14 @@ impl Session {
         if let Err(refusal) = self.may_attach(&attach) {
             return request.refuse(&refusal);
         }
-        let Attach { actor, client, attempt, at, size, watch_only } = attach;
+        let Attach { actor, client, attempt, at, size, watch_only, span: _ } = attach;
         let lane = admit::lane(&actor.user, &client);
         let who = Driver { user: actor.user, client };
         let may_type = !watch_only
             && self.handle.facts().mode != Mode::Readonly
             && actor.role.allows(Operation::Write);
-        let marks = match self.lane(&lane, may_type).await {
+        let asked = tracing::debug_span!("ptyhost lane", "otel.kind" = "client");
+        let marks = match traces::within(asked, self.lane(&lane, may_type)).await {
             Ok(marks) => marks,
             Err(refused) => return request.refuse(&refused.code().into()),
         };

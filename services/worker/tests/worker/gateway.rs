@@ -155,6 +155,7 @@ impl Gateway {
             size: client.size,
             snapshot_rows: 500,
             watch_only: client.watch_only,
+            traceparent: None,
         };
         if client.stopped {
             // Known by the next channel's number, before its first byte can come.

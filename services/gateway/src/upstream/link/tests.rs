@@ -42,6 +42,7 @@ impl Bench {
             resume: Some((Epoch::new(1), Offset::new(40))),
             tier: Tier::Live,
             size: None,
+            traceparent: None,
             snapshot_rows: 0,
         };
         self.link.attach(attach, &self.inbox, key)

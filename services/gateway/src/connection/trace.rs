@@ -1,0 +1,45 @@
+//! Which messages of a socket are traced, and what their spans are called. Keystrokes are not, nor
+//! is what comes many times a second or by the clock: they would be all that a trace shows.
+
+use termfleet_proto::ws::{text::Said, v1::ClientMessage};
+use tracing::Span;
+
+/// The span of a canonical message; none if it is not traced.
+pub(super) fn message(message: &ClientMessage) -> Span {
+    match message {
+        ClientMessage::Handshake { .. } => span("handshake"),
+        ClientMessage::Create { .. } => span("create"),
+        ClientMessage::Attach { .. } => span("attach"),
+        ClientMessage::Detach { .. } => span("detach"),
+        ClientMessage::Sync { .. } => span("sync"),
+        ClientMessage::Control { .. } => span("control"),
+        ClientMessage::Close { .. } => span("close"),
+        ClientMessage::Focus { .. } => span("focus"),
+        ClientMessage::Subscribe { .. } => span("subscribe"),
+        ClientMessage::Unsubscribe { .. } => span("unsubscribe"),
+        ClientMessage::History { .. } => span("history"),
+        ClientMessage::AuthRefresh { .. } => span("auth_refresh"),
+        ClientMessage::Resize { .. }
+        | ClientMessage::View { .. }
+        | ClientMessage::Heartbeat { .. } => Span::none(),
+    }
+}
+
+/// The span of a message of text; none if it is not traced.
+pub(super) fn said(said: &Said) -> Span {
+    match said {
+        Said::Handshake { .. } => span("handshake"),
+        Said::Connect => span("connect"),
+        Said::Create { .. } => span("create"),
+        Said::Close => span("close"),
+        Said::Disconnect => span("disconnect"),
+        Said::Focus => span("focus"),
+        Said::History => span("history"),
+        Said::Subscribe { .. } => span("subscribe"),
+        Said::Input { .. } | Said::Resize { .. } => Span::none(),
+    }
+}
+
+fn span(message: &'static str) -> Span {
+    tracing::debug_span!("socket message", "otel.kind" = "server", message)
+}
