@@ -11,7 +11,7 @@ use termfleet_proto::rest::{CreateSession, PatchSession};
 use termfleet_runtime::{Tasks, clock, traces};
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{Alias, ProjectId, SessionId, Tag, TenantId},
+    ids::{Alias, ProjectId, SessionId, Tag, TenantId, WorkerId},
     limits::{DEFAULT_SIZE, MAX_PATH, Size},
     record::{Config, Session},
     role::{Actor, Denied, EVERY_TENANT, Operation},
@@ -320,7 +320,8 @@ impl Sessions {
         create: Create,
     ) -> Result<Session, Refusal> {
         self.directory.reserve(&reservation).await?;
-        let started = self.upstream.create(create).await;
+        let host = self.host(&reservation).await;
+        let started = self.upstream.create(create, host.as_ref()).await;
         if started.is_err()
             && let Err(error) = self.directory.cancel(&reservation).await
         {
@@ -328,6 +329,21 @@ impl Sessions {
             tracing::warn!(%error, "a reservation could not be given back");
         }
         started
+    }
+}
+
+impl Sessions {
+    /// Who runs the other sessions of the project, where its files are on one worker.
+    async fn host(&self, reservation: &Reservation) -> Option<WorkerId> {
+        if !self.upstream.stays_on_one_worker() {
+            return None;
+        }
+        let Reservation { tenant, project, .. } = reservation;
+        let page = Page { after: None, limit: MAX_PAGE };
+        // Without an answer it is placed like a project's first session.
+        let listing = self.directory.list_project(tenant, project, &page).await.ok()?;
+        // The newest: where the project went on last.
+        listing.sessions.into_iter().rev().find_map(|session| session.owner).map(|own| own.worker)
     }
 }
 

@@ -1,38 +1,47 @@
 //! The way to the workers: unary calls for what happens once, and long-lived links, one per core
 //! and worker, for everything that is live.
 //!
-//! It owns streams, reconnecting and re-attaching, capabilities, and fairness between sessions on
-//! the way to a worker. Who may do what was decided before (`sessions`), and what a client is told
+//! It owns which workers there are, placement, streams, reconnecting and re-attaching, capabilities,
+//! and fairness between sessions on the way to a worker. Who may do what was decided before (`sessions`), and what a client is told
 //! is decided after (`connection`).
 
 mod attach;
+mod create;
+mod placement;
+
+mod health;
+mod member;
+mod pool;
+mod reach;
+mod standing;
+
 mod inbox;
 mod link;
 mod outbox;
 mod queue;
-mod standing;
 
 use std::{
+    collections::BTreeMap,
     hash::{BuildHasher, RandomState},
     sync::Arc,
     thread,
     time::Duration,
 };
 
-use termfleet_proto::{
-    status,
-    worker_v1::{self as pb, worker_client::WorkerClient},
-};
+use termfleet_proto::{status, worker_v1 as pb};
 use termfleet_runtime::{Drain, Tasks, clock, traces};
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{ProjectId, SessionId, TenantId, WorkerId},
-    limits::Size,
-    record::{self, Session},
+    ids::{SessionId, WorkerId},
+    record::Session,
     role::Actor,
 };
+use termfleet_store::Workers;
 use termfleet_token::CapabilityKey;
-use tokio::{sync::watch, time};
+use tokio::{
+    sync::{Semaphore, watch},
+    time,
+};
 use tonic::{
     Request, Response, Status,
     transport::{Channel, Endpoint},
@@ -42,9 +51,11 @@ pub(crate) use self::{
     attach::{Attach, Attachment, Typed},
     inbox::{Answers, Delivery, Ending, Inbox, SeatKey, Snapshot, Token},
 };
+pub use self::{create::Create, pool::Standings, reach::Reach};
 use self::{
-    link::{Link, run},
-    standing::{Standing, Tally},
+    member::{Member, Way},
+    pool::{Kit, Pool},
+    standing::Tally,
 };
 
 /// How long a worker may take to answer a unary call: to start a shell on a loaded machine, or to
@@ -52,6 +63,8 @@ use self::{
 const CALL_TIME: Duration = Duration::from_secs(10);
 /// When to ask again for a session whose worker is not known (yet).
 const UNKNOWN_WORKER_RETRY_MS: u64 = 1_000;
+/// How long an unknown worker is looked for before its client is told.
+const MEET_TIME: Duration = Duration::from_secs(1);
 /// HTTP/2 keep-alive on links, sent also while idle, and how long its answer may take: the defaults
 /// are off and 20 s, which would notice a dead peer long after recovery should be over.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -70,41 +83,30 @@ pub struct WorkerEndpoint {
     pub channel: Channel,
 }
 
-/// What a session shall be like that is reserved and not yet started.
-#[derive(Debug, Clone)]
-pub struct Create {
-    /// Its id.
-    pub id: SessionId,
-    /// Who asks, as signed in.
-    pub actor: Actor,
-    /// Where it will live.
-    pub tenant: TenantId,
-    /// Its project.
-    pub project: ProjectId,
-    /// The directory; absent: the project's own.
-    pub project_path: Option<String>,
-    /// Its first size.
-    pub size: Size,
-    /// Everything else, checked.
-    pub config: record::Config,
-    /// When it was reserved, milliseconds since 1970.
-    pub reserved_at_ms: u64,
-}
-
 /// The workers of a gateway.
 #[derive(Debug)]
 pub struct Upstream {
-    workers: Vec<Worker>,
+    pool: Arc<Pool>,
     key: CapabilityKey,
     hasher: RandomState,
     tally: Arc<Tally>,
+    standings: watch::Sender<Standings>,
+    /// The pool changes as the store's listing does.
+    watched: bool,
+    /// Labels that workers must have to be given sessions.
+    labels: BTreeMap<String, String>,
+    /// Places for creations that wait for room.
+    queue: Semaphore,
 }
 
-#[derive(Debug)]
-struct Worker {
-    id: WorkerId,
-    client: WorkerClient<Channel>,
-    links: Vec<Link>,
+/// Which workers a gateway uses.
+#[derive(Debug, Clone, Default)]
+pub struct Choosing {
+    /// Where workers may be.
+    pub reach: Reach,
+    /// Labels that a worker must have to be given sessions; those that it has are reached in any
+    /// case.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Sets what a connection to a worker needs: no Nagle delay, keep-alive within a second even while
@@ -121,8 +123,8 @@ pub fn tuned(endpoint: Endpoint) -> Endpoint {
 }
 
 impl Upstream {
-    /// Starts the links to these workers. They end when the process drains and nothing is attached
-    /// any more.
+    /// Starts the links to these workers, which stay these. They end when the process drains and
+    /// nothing is attached any more.
     #[must_use]
     pub fn start(
         workers: Vec<WorkerEndpoint>,
@@ -130,24 +132,60 @@ impl Upstream {
         tasks: &Tasks,
         drain: &Drain,
     ) -> Arc<Self> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let tally = Tally::new(workers.len());
-        let workers =
-            workers.into_iter().enumerate().map(|(at, WorkerEndpoint { id, channel })| {
-                let client = WorkerClient::new(channel);
-                let links = (0..cores).map(|_| {
-                    let link = Link::new(key.clone());
-                    let standing = Standing::new(&tally, at);
-                    let running = run::run(link.clone(), client.clone(), standing, drain.clone());
-                    // Its end is waited for with all other tasks.
-                    drop(tasks.spawn("link", running));
-                    link
-                });
-                let links = links.collect();
-                Worker { id, client, links }
-            });
-        let workers = workers.collect();
-        Arc::new(Self { workers, key, hasher: RandomState::new(), tally })
+        let upstream = Self::new(key, tasks, drain, Choosing::default(), false);
+        for WorkerEndpoint { id, channel } in workers {
+            upstream.pool.add(&id, Way::Given(channel));
+        }
+        Arc::new(upstream)
+    }
+
+    /// Reaches whichever workers are listed, until the process drains.
+    #[must_use]
+    pub fn watch(
+        workers: Arc<dyn Workers>,
+        choosing: Choosing,
+        key: CapabilityKey,
+        tasks: &Tasks,
+        drain: &Drain,
+    ) -> Arc<Self> {
+        let upstream = Self::new(key, tasks, drain, choosing, true);
+        let (pool, standings) = (Arc::clone(&upstream.pool), upstream.standings.clone());
+        drop(tasks.spawn("workers", pool::keep(pool, workers, standings)));
+        Arc::new(upstream)
+    }
+
+    fn new(
+        key: CapabilityKey,
+        tasks: &Tasks,
+        drain: &Drain,
+        choosing: Choosing,
+        watched: bool,
+    ) -> Self {
+        let tally = Arc::new(Tally::default());
+        let kit = Kit {
+            key: key.clone(),
+            tasks: tasks.clone(),
+            drain: drain.clone(),
+            tally: Arc::clone(&tally),
+            links: thread::available_parallelism().map_or(1, usize::from),
+        };
+        let Choosing { reach, labels } = choosing;
+        Self {
+            pool: Pool::new(kit, reach),
+            key,
+            hasher: RandomState::new(),
+            tally,
+            standings: watch::Sender::default(),
+            watched,
+            labels,
+            queue: Semaphore::new(create::QUEUED),
+        }
+    }
+
+    /// How the last look at the listing went.
+    #[must_use]
+    pub fn standings(&self) -> watch::Receiver<Standings> {
+        self.standings.subscribe()
     }
 
     /// Whether every worker has a link now.
@@ -156,57 +194,12 @@ impl Upstream {
         self.tally.watch()
     }
 
-    /// Starts the shell of a reserved session.
-    ///
-    /// # Errors
-    /// The worker's refusal, or why there was no answer.
-    pub async fn create(&self, request: Create) -> Result<Session, Refusal> {
-        let worker = self.workers.first().ok_or_else(unknown_worker)?;
-        let Create { id, actor, tenant, project, project_path, size, config, reserved_at_ms } =
-            request;
-        // An administrator of every tenant creates in one: the worker is told which.
-        let actor = Actor { tenant, ..actor };
-        let capability = self.capability(&id, &actor)?;
-        let record::Config {
-            tab_name,
-            shell,
-            mode,
-            size: _,
-            environment,
-            backend: _,
-            labels,
-            layout,
-            theme,
-            alias,
-        } = config;
-        let request = pb::CreateRequest {
-            session: id.to_string(),
-            actor: Some((&actor).into()),
-            capability,
-            project: project.to_string(),
-            project_path,
-            shell,
-            mode: mode.name().to_owned(),
-            size: Some(size.into()),
-            environment: environment.into_iter().collect(),
-            tab_name,
-            labels: labels.into_iter().collect(),
-            layout,
-            theme,
-            alias: alias.map(|alias| alias.to_string()),
-            reserved_at_ms,
-        };
-        let mut client = worker.client.clone();
-        let pb::CreateResponse { record } = called(client.create(traced(request))).await?;
-        session(record)
-    }
-
     /// Ends a session.
     ///
     /// # Errors
     /// The worker's refusal, or why there was no answer.
     pub async fn close(&self, record: &Session, actor: &Actor) -> Result<Session, Refusal> {
-        let mut client = self.worker(record)?.client.clone();
+        let mut client = self.worker(record)?.client();
         let request = pb::CloseRequest {
             session: record.id.to_string(),
             actor: Some(actor.into()),
@@ -221,7 +214,7 @@ impl Upstream {
     /// # Errors
     /// The worker's refusal, or why there was no answer.
     pub async fn suspend(&self, record: &Session, actor: &Actor) -> Result<Session, Refusal> {
-        let mut client = self.worker(record)?.client.clone();
+        let mut client = self.worker(record)?.client();
         let request = pb::SuspendRequest {
             session: record.id.to_string(),
             actor: Some(actor.into()),
@@ -236,7 +229,7 @@ impl Upstream {
     /// # Errors
     /// The worker's refusal, or why there was no answer.
     pub async fn resume(&self, record: &Session, actor: &Actor) -> Result<Session, Refusal> {
-        let mut client = self.worker(record)?.client.clone();
+        let mut client = self.worker(record)?.client();
         let request = pb::ResumeRequest {
             session: record.id.to_string(),
             actor: Some(actor.into()),
@@ -251,7 +244,7 @@ impl Upstream {
     /// # Errors
     /// The worker's refusal, or why there was no answer.
     pub async fn describe(&self, record: &Session, actor: &Actor) -> Result<Session, Refusal> {
-        let mut client = self.worker(record)?.client.clone();
+        let mut client = self.worker(record)?.client();
         let request = pb::DescribeRequest {
             session: record.id.to_string(),
             actor: Some(actor.into()),
@@ -274,16 +267,27 @@ impl Upstream {
         inbox: &Inbox,
         key: SeatKey,
     ) -> Result<Attachment, Refusal> {
-        let links = &self.worker(record)?.links;
         // Always the same link for a session: its clients' frames keep their order among them.
-        let at = self.hasher.hash_one(&record.id) as usize % links.len().max(1);
-        let link = links.get(at).ok_or_else(unknown_worker)?;
-        Ok(link.attach(attach, inbox, key))
+        let number = self.hasher.hash_one(&record.id);
+        let worker = self.worker(record)?;
+        worker.attach(number, attach, inbox, key).ok_or_else(unknown_worker)
     }
 
-    fn worker(&self, record: &Session) -> Result<&Worker, Refusal> {
+    /// Looks again, for a moment, if the worker of this session is not known here: it may have come
+    /// since the listing was last read.
+    pub(crate) async fn meet(&self, record: &Session) {
+        if !self.watched || !record.status.is_alive() || self.worker(record).is_ok() {
+            return;
+        }
+        let mut rounds = self.pool.rounds();
+        self.pool.ask();
+        // Whether it is known then shows when it is asked.
+        let _ = time::timeout(MEET_TIME, rounds.changed()).await;
+    }
+
+    fn worker(&self, record: &Session) -> Result<Arc<Member>, Refusal> {
         let owner = record.owner.as_ref().ok_or_else(unknown_worker)?;
-        self.workers.iter().find(|worker| worker.id == owner.worker).ok_or_else(unknown_worker)
+        self.pool.get(&owner.worker).ok_or_else(unknown_worker)
     }
 
     fn capability(&self, session: &SessionId, actor: &Actor) -> Result<String, Refusal> {

@@ -3,8 +3,8 @@
 //! | path | answer |
 //! | --- | --- |
 //! | `/livez` | 200 `ok` while the process runs: restart it when this fails |
-//! | `/readyz` | JSON `{ready, draining, missing}`: 200, or 503 while new work should go elsewhere |
-//! | `/healthz` | 200, JSON `{status, service, version, uptimeSeconds, ready, draining, missing}` |
+//! | `/readyz` | JSON `{ready, draining, missing, modes}`: 200, or 503 while new work should go elsewhere |
+//! | `/healthz` | 200, JSON `{status, service, version, uptimeSeconds, ready, draining, missing, modes}` |
 //! | `/metrics` | all metrics as OpenMetrics text |
 //!
 //! and 404 on any other path, 405 to any other method. It serves through a drain, until it is told
@@ -130,11 +130,12 @@ struct Ready {
     ready: bool,
     draining: bool,
     missing: Vec<&'static str>,
+    modes: Vec<&'static str>,
 }
 
 impl From<Standing> for Ready {
-    fn from(Standing { ready, draining, missing }: Standing) -> Self {
-        Self { ready, draining, missing }
+    fn from(Standing { ready, draining, missing, modes }: Standing) -> Self {
+        Self { ready, draining, missing, modes }
     }
 }
 

@@ -56,11 +56,17 @@ async fn readyz_says_what_is_missing() {
     let gate = server.readiness.gate("worker");
     let (status, body) = server.json("/readyz").await;
     assert_eq!(status, 503);
-    assert_eq!(body, serde_json::json!({"ready": false, "draining": false, "missing": ["worker"]}));
+    assert_eq!(
+        body,
+        serde_json::json!({"ready": false, "draining": false, "missing": ["worker"], "modes": []})
+    );
     gate.set(true);
     let (status, body) = server.json("/readyz").await;
     assert_eq!(status, 200);
-    assert_eq!(body, serde_json::json!({"ready": true, "draining": false, "missing": []}));
+    assert_eq!(
+        body,
+        serde_json::json!({"ready": true, "draining": false, "missing": [], "modes": []})
+    );
 }
 
 #[tokio::test]

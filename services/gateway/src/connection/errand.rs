@@ -104,7 +104,13 @@ impl Errands {
 
 /// A session by the name that a client gave, if it may be read.
 pub(super) async fn find(edge: Arc<Edge>, actor: Actor, name: String) -> Result<Session, Refusal> {
-    edge.sessions.find(&actor, Operation::Read, &name).await
+    look(&edge, &actor, &name).await
+}
+
+async fn look(edge: &Edge, actor: &Actor, name: &str) -> Result<Session, Refusal> {
+    let found = edge.sessions.find(actor, Operation::Read, name).await?;
+    edge.upstream.meet(&found).await;
+    Ok(found)
 }
 
 /// The same, but one that is not there is waited for; somebody else's is waited for alike.
@@ -113,7 +119,7 @@ pub(super) async fn find_patiently(
     actor: Actor,
     name: String,
 ) -> Result<Session, Refusal> {
-    let look = || edge.sessions.find(&actor, Operation::Read, &name);
+    let look = || look(&edge, &actor, &name);
     let first = look().await;
     if !is_missing(&first) {
         return first;

@@ -251,7 +251,7 @@ impl Link {
     }
 
     /// Nothing is attached and nothing waits.
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         let state = self.lock();
         state.seats.is_empty() && state.outbox.is_empty()
     }

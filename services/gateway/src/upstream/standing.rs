@@ -1,14 +1,21 @@
 //! Whether every worker can be reached: counted by links, watched by whoever reports readiness.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use termfleet_session::ids::WorkerId;
 use tokio::sync::watch;
 
 /// How many links each worker has.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tally {
     // Short and private: held for an addition.
-    links: Mutex<Vec<u32>>,
+    links: Mutex<BTreeMap<WorkerId, u32>>,
     standing: watch::Sender<bool>,
 }
 
@@ -16,47 +23,62 @@ pub(super) struct Tally {
 #[derive(Debug)]
 pub(super) struct Standing {
     tally: Arc<Tally>,
-    worker: usize,
-    counted: std::sync::atomic::AtomicBool,
+    worker: WorkerId,
+    counted: AtomicBool,
 }
 
 impl Tally {
-    pub(super) fn new(workers: usize) -> Arc<Self> {
-        let (standing, _) = watch::channel(false);
-        Arc::new(Self { links: Mutex::new(vec![0; workers]), standing })
-    }
-
     pub(super) fn watch(&self) -> watch::Receiver<bool> {
         self.standing.subscribe()
     }
 
-    fn change(&self, worker: usize, by: impl FnOnce(u32) -> u32) {
+    /// From now on this worker is missed until it has a link.
+    pub(super) fn add(&self, worker: &WorkerId) {
+        self.change(|links| {
+            links.entry(worker.clone()).or_default();
+        });
+    }
+
+    /// This worker is missed no longer.
+    pub(super) fn remove(&self, worker: &WorkerId) {
+        self.change(|links| {
+            links.remove(worker);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<WorkerId, u32>)) {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = links.get_mut(worker) {
-            *count = by(*count);
-        }
-        let all = !links.is_empty() && links.iter().all(|count| *count > 0);
+        change(&mut links);
+        let all = !links.is_empty() && links.values().all(|count| *count > 0);
         self.standing.send_if_modified(|before| std::mem::replace(before, all) != all);
     }
 }
 
 impl Standing {
-    pub(super) fn new(tally: &Arc<Tally>, worker: usize) -> Self {
-        let counted = std::sync::atomic::AtomicBool::new(false);
-        Self { tally: Arc::clone(tally), worker, counted }
+    pub(super) fn new(tally: &Arc<Tally>, worker: &WorkerId) -> Self {
+        let counted = AtomicBool::new(false);
+        Self { tally: Arc::clone(tally), worker: worker.clone(), counted }
     }
 
     /// This link stands.
     pub(super) fn gained(&self) {
-        if !self.counted.swap(true, std::sync::atomic::Ordering::AcqRel) {
-            self.tally.change(self.worker, |count| count + 1);
+        if !self.counted.swap(true, Ordering::AcqRel) {
+            self.count(|count| count.saturating_add(1));
         }
     }
 
     /// This link is gone.
     pub(super) fn lost(&self) {
-        if self.counted.swap(false, std::sync::atomic::Ordering::AcqRel) {
-            self.tally.change(self.worker, |count| count.saturating_sub(1));
+        if self.counted.swap(false, Ordering::AcqRel) {
+            self.count(|count| count.saturating_sub(1));
         }
+    }
+
+    fn count(&self, by: impl FnOnce(u32) -> u32) {
+        self.tally.change(|links| {
+            if let Some(count) = links.get_mut(&self.worker) {
+                *count = by(*count);
+            }
+        });
     }
 }

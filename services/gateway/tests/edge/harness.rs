@@ -11,7 +11,7 @@ use bytes::Bytes;
 use termfleet_gateway::{
     Asset, Config, Edge, Gateway, Parts,
     config::{self, Limits},
-    upstream::{Upstream, WorkerEndpoint},
+    upstream::{Choosing, Upstream, WorkerEndpoint},
     ws::Site,
 };
 use termfleet_runtime::{About, Drain, Exporter, Metrics, Tasks, clock, logs};
@@ -54,6 +54,8 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) workers: Vec<WorkerEndpoint>,
     pub(crate) drain_deadline: Duration,
+    /// Workers are those that the store lists.
+    pub(crate) watched: bool,
 }
 
 impl Setup {
@@ -64,7 +66,7 @@ impl Setup {
             vec!["https://app.example".to_owned()],
         );
         let (limits, drain_deadline) = (Limits::default(), config::DRAIN_DEADLINE);
-        Self { auth: true, site, limits, workers: Vec::new(), drain_deadline }
+        Self { auth: true, site, limits, workers: Vec::new(), drain_deadline, watched: false }
     }
 
     /// `--no-auth`.
@@ -103,7 +105,11 @@ impl Setup {
             verifier: self.auth.then(|| Verifier::new(verifier).unwrap()),
             directory: store.clone(),
             bus: store.clone(),
-            upstream: Upstream::start(self.workers, capabilities, &tasks, &drain),
+            upstream: if self.watched {
+                Upstream::watch(store.clone(), Choosing::default(), capabilities, &tasks, &drain)
+            } else {
+                Upstream::start(self.workers, capabilities, &tasks, &drain)
+            },
             pages: Arc::new(site),
             drain: drain.clone(),
         };

@@ -13,6 +13,7 @@ mod world;
 mod broken_link;
 mod canonical;
 mod drain;
+mod fleet;
 mod messages;
 mod projects;
 mod seeds;

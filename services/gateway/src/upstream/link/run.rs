@@ -12,11 +12,14 @@ use termfleet_proto::{
     worker_v1::{GatewayFrame, WorkerFrame, worker_client::WorkerClient},
 };
 use termfleet_runtime::{Backoff, Drain};
-use tokio::time::{self, Instant, MissedTickBehavior};
+use tokio::{
+    sync::watch,
+    time::{self, Instant, MissedTickBehavior},
+};
 use tonic::{Status, Streaming, transport::Channel};
 
 use super::Link;
-use crate::upstream::standing::Standing;
+use crate::upstream::{member::Course, standing::Standing};
 
 /// How often both sides say that they are there.
 const BEAT: Duration = Duration::from_millis(500);
@@ -42,20 +45,29 @@ enum Broken {
     Ended,
     #[error("the stream failed")]
     Failed(#[from] Status),
+    #[error("the worker is elsewhere now, or is not used any more")]
+    Moved,
+    #[error("the worker was let go")]
+    Gone,
     #[error("the worker sent nonsense")]
     Malformed(#[from] Malformed),
 }
 
-/// Serves the link until the process drains and nothing is attached any more.
+/// Serves the link until nothing is attached any more and either the process drains or the worker
+/// was let go.
 pub(in crate::upstream) async fn run(
     link: Link,
-    client: WorkerClient<Channel>,
+    mut course: watch::Receiver<Course>,
     standing: Standing,
     drain: Drain,
 ) {
     let mut backoff = Backoff::new(RETRY_BASE, RETRY_CAP);
-    loop {
-        let ended = attempt(&link, client.clone(), &standing, &drain, &mut backoff).await;
+    while let Some(client) = on_course(&link, &mut course, &drain).await {
+        let ended = tokio::select! {
+            ended = attempt(&link, client, &standing, &drain, &mut backoff) => ended,
+            // Another process of the worker, or nobody uses it any more.
+            changed = course.changed() => changed.map_err(|_| Broken::Gone).and(Err(Broken::Moved)),
+        };
         link.broken();
         standing.lost();
         let Err(broken) = ended else { return };
@@ -63,8 +75,43 @@ pub(in crate::upstream) async fn run(
             return;
         }
         tracing::debug!(error = %broken, attempts = backoff.attempts(), "link to a worker broke");
-        let wait = time::sleep(backoff.next_delay());
-        sweeping(&link, wait).await;
+        if matches!(broken, Broken::Moved) {
+            backoff.reset();
+            continue;
+        }
+        let wait = sweeping(&link, time::sleep(backoff.next_delay()));
+        tokio::select! {
+            () = wait => {}
+            _ = course.changed() => backoff.reset(),
+        }
+    }
+}
+
+/// The way to the worker, once the link shall stand; none when it is over.
+async fn on_course(
+    link: &Link,
+    course: &mut watch::Receiver<Course>,
+    drain: &Drain,
+) -> Option<WorkerClient<Channel>> {
+    let awake = async { Some(course.wait_for(|course| course.awake).await.ok()?.channel.clone()) };
+    let channel = tokio::select! {
+        channel = awake => channel,
+        () = asleep_and_draining(link, drain) => return None,
+    };
+    if let Some(channel) = channel {
+        return Some(WorkerClient::new(channel));
+    }
+    // Whoever took a seat in the moment in which the worker was let go is told in its time.
+    while !link.is_idle() {
+        sweeping(link, time::sleep(BEAT)).await;
+    }
+    None
+}
+
+async fn asleep_and_draining(link: &Link, drain: &Drain) {
+    drain.draining().await;
+    while !link.is_idle() {
+        sweeping(link, time::sleep(BEAT)).await;
     }
 }
 

@@ -1,0 +1,257 @@
+//! One worker as a gateway knows it: the connection, its links, its health, and what it last said
+//! of itself.
+//!
+//! ```text
+//!          registered                    nothing attached, no call for a minute
+//!  (none) ───────────▶ awake ───────────────────────────────────────────────▶ asleep
+//!                       ▲ │ another address or process: the links go there        │
+//!                       │ └───────────────────────────────────────────┐           │
+//!                       └─────────────────── used ────────────────────┴───────────┘
+//! ```
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use termfleet_proto::worker_v1::worker_client::WorkerClient;
+use termfleet_session::ids::WorkerId;
+use termfleet_store::{Registration, Storage};
+use tokio::{sync::watch, time::Instant};
+use tonic::transport::{Channel, Endpoint};
+
+use super::{
+    attach::{Attach, Attachment},
+    health::{self, Health},
+    inbox::{Inbox, SeatKey},
+    link::{Link, run},
+    placement::Candidate,
+    pool::Kit,
+    reach::{Reach, Refused},
+    standing::Standing,
+    tuned,
+};
+
+/// How long a connection may take to stand: workers are in the gateway's own site, and somebody
+/// waits for his session.
+const CONNECT_TIME: Duration = Duration::from_secs(1);
+
+/// How a worker is reached.
+#[derive(Debug, Clone)]
+pub(super) enum Way {
+    /// By a connection that the process has made.
+    Given(Channel),
+    /// By this address, which may be dialled.
+    Dialled(Box<Endpoint>),
+}
+
+/// Where the links of a worker go at the moment.
+#[derive(Debug, Clone)]
+pub(super) struct Course {
+    /// The connection; it is made when it is used.
+    pub(super) channel: Channel,
+    /// Links shall stand.
+    pub(super) awake: bool,
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(super) struct Member {
+    id: WorkerId,
+    links: Vec<Link>,
+    course: watch::Sender<Course>,
+    health: Arc<Health>,
+    // Short and private. Attaching and falling asleep exclude each other by it.
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    way: Way,
+    /// What it said of itself; a worker that is given says nothing.
+    registration: Option<Registration>,
+    /// It is in the listing.
+    listed: bool,
+    /// Creations sent to it since it last told its load.
+    placed: u32,
+    used: Instant,
+}
+
+impl Way {
+    /// The way to an address of a registration.
+    pub(super) fn to(address: &str, reach: &Reach) -> Result<Self, Refused> {
+        reach.check(address)?;
+        let endpoint = Endpoint::from_shared(format!("http://{address}"));
+        let endpoint = endpoint.map_err(|_| Refused::Malformed)?;
+        Ok(Self::Dialled(Box::new(tuned(endpoint).connect_timeout(CONNECT_TIME))))
+    }
+
+    fn channel(&self) -> Channel {
+        match self {
+            Self::Given(channel) => channel.clone(),
+            Self::Dialled(endpoint) => endpoint.connect_lazy(),
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Dialled(one), Self::Dialled(other)) => one.uri() == other.uri(),
+            (Self::Given(_) | Self::Dialled(_), _) => false,
+        }
+    }
+}
+
+impl Member {
+    /// Begins to keep links to a worker; they end when this is dropped and nothing is attached.
+    pub(super) fn start(
+        kit: &Kit,
+        id: &WorkerId,
+        way: Way,
+        registration: Option<&Registration>,
+    ) -> Arc<Self> {
+        let course = watch::Sender::new(Course { channel: way.channel(), awake: true });
+        let health = Arc::new(Health::default());
+        if registration.is_some() {
+            let watching = health::watch(course.subscribe(), health.clone(), kit.drain.clone());
+            drop(kit.tasks.spawn("health", watching));
+        }
+        kit.tally.add(id);
+        let links = (0..kit.links).map(|_| {
+            let link = Link::new(kit.key.clone());
+            let standing = Standing::new(&kit.tally, id);
+            let running = run::run(link.clone(), course.subscribe(), standing, kit.drain.clone());
+            // Its end is waited for with all other tasks.
+            drop(kit.tasks.spawn("link", running));
+            link
+        });
+        let links = links.collect();
+        let state = Mutex::new(State {
+            way,
+            registration: registration.cloned(),
+            listed: true,
+            placed: 0,
+            used: Instant::now(),
+        });
+        Arc::new(Self { id: id.clone(), links, course, health, state })
+    }
+
+    /// A client for one call.
+    pub(super) fn client(&self) -> WorkerClient<Channel> {
+        drop(self.used());
+        WorkerClient::new(self.course.borrow().channel.clone())
+    }
+
+    /// A client for a creation, which counts as load until the worker tells its own.
+    pub(super) fn client_for_creation(&self) -> WorkerClient<Channel> {
+        let mut state = self.used();
+        state.placed = state.placed.saturating_add(1);
+        drop(state);
+        WorkerClient::new(self.course.borrow().channel.clone())
+    }
+
+    /// Takes a seat at a session, on the link that this number picks.
+    pub(super) fn attach(
+        &self,
+        number: u64,
+        attach: Attach,
+        inbox: &Inbox,
+        key: SeatKey,
+    ) -> Option<Attachment> {
+        let _awake = self.used();
+        let at = usize::try_from(number % self.links.len().max(1) as u64).ok()?;
+        Some(self.links.get(at)?.attach(attach, inbox, key))
+    }
+
+    /// As placement sees it; nobody who has left the listing.
+    pub(super) fn candidate(&self) -> Option<Candidate> {
+        let state = self.lock();
+        if !state.listed {
+            return None;
+        }
+        let id = self.id.clone();
+        let Some(said) = &state.registration else {
+            // It refuses by itself what it cannot take.
+            return Some(Candidate {
+                id,
+                healthy: true,
+                draining: false,
+                capacity: u32::MAX,
+                load: 0,
+                labels: Default::default(),
+                backends: vec!["pty".to_owned()],
+                storage: Storage::Shared,
+            });
+        };
+        Some(Candidate {
+            id,
+            healthy: !self.health.is_bad(),
+            draining: said.draining,
+            capacity: said.capacity,
+            load: said.load.saturating_add(state.placed),
+            labels: said.labels.clone(),
+            backends: said.backends.clone(),
+            storage: said.storage,
+        })
+    }
+
+    pub(super) fn storage(&self) -> Storage {
+        self.lock().registration.as_ref().map_or(Storage::Shared, |said| said.storage)
+    }
+
+    /// It said something of itself again. A new process may be elsewhere, and is there already:
+    /// links that wait for it need not wait longer.
+    pub(super) fn registered(&self, registration: &Registration, way: Way) {
+        let mut state = self.lock();
+        let moved = !state.way.is_same(&way);
+        let known = state.registration.as_ref();
+        let another = known.is_none_or(|known| {
+            known.owner != registration.owner || known.generation != registration.generation
+        });
+        state.registration = Some(registration.clone());
+        (state.listed, state.placed) = (true, 0);
+        if moved || another {
+            let channel = way.channel();
+            state.way = way;
+            self.health.forget();
+            self.course.send_modify(|course| course.channel = channel);
+        }
+    }
+
+    /// It is no longer listed; answers whether it can be let go. One that is given stays.
+    pub(super) fn vanished(&self) -> bool {
+        let mut state = self.lock();
+        if state.registration.is_none() {
+            return false;
+        }
+        state.listed = false;
+        self.is_idle()
+    }
+
+    /// Closes the connection if nothing has used it for so long.
+    pub(super) fn rest(&self, now: Instant, idle: Duration) {
+        let state = self.lock();
+        let awake = self.course.borrow().awake;
+        let given = matches!(state.way, Way::Given(_));
+        if awake && !given && now.duration_since(state.used) >= idle && self.is_idle() {
+            tracing::debug!(worker = %self.id, "nothing uses it: its connection is closed");
+            let channel = state.way.channel();
+            self.course.send_replace(Course { channel, awake: false });
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.links.iter().all(Link::is_idle)
+    }
+
+    /// Notes that it is used, and wakes it.
+    fn used(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.used = Instant::now();
+        self.course.send_if_modified(|course| !std::mem::replace(&mut course.awake, true));
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
