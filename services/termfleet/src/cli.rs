@@ -1,6 +1,7 @@
 //! The command line: what each command is called, takes and teaches.
 
 mod config;
+mod roles;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -9,8 +10,10 @@ use termfleet_runtime::{logs::LogError, settings::FlagValue};
 use termfleet_session::limits::REPLAY_BYTES;
 
 use crate::config::flag;
+use roles::{GATEWAY_HELP, KEYS_HELP, WORKER_HELP};
 
 pub(crate) use config::{Action, Completions, Config, Source};
+pub(crate) use roles::{Gateway, Keys, Worker};
 
 /// A mistake in how the command was called; the process ends with code 64.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +35,16 @@ pub(crate) enum Command {
     /// Everything on this machine, for you alone: prints the URL of a terminal in the browser
     #[command(after_help = DEV_HELP)]
     Dev(Dev),
-    /// The small process that holds shells while workers come and go (started by dev)
+    /// One of the processes that clients of a cluster connect to
+    #[command(after_help = GATEWAY_HELP)]
+    Gateway(Gateway),
+    /// One of the processes that run the sessions of a cluster
+    #[command(after_help = WORKER_HELP)]
+    Worker(Worker),
+    /// Make the keys of a new cluster: files that exist stay as they are
+    #[command(after_help = KEYS_HELP)]
+    Keys(Keys),
+    /// The small process that holds shells while workers come and go (started by dev and worker)
     Ptyhost(Ptyhost),
     /// Print a token for `dev` on the same state directory, or for a configured `auth.secret`
     #[command(after_help = TOKEN_HELP)]

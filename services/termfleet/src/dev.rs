@@ -3,9 +3,7 @@
 
 mod announce;
 mod doors;
-mod holder;
 mod parts;
-pub(crate) mod state;
 
 use std::time::Duration;
 
@@ -17,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli,
     config::{self, Settings},
+    state::StateDir,
 };
 use parts::Running;
-use state::StateDir;
 
 /// What runs here, for logs, metrics and the admin port.
 const ABOUT: About = About { service: "dev", version: env!("CARGO_PKG_VERSION") };

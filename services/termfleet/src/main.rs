@@ -8,9 +8,19 @@ mod config;
 
 mod completions;
 mod dev;
+mod gateway;
 mod health;
+mod keys;
 mod ptyhost;
 mod token;
+mod worker;
+
+mod holder;
+mod listen;
+mod redis;
+mod role;
+mod state;
+mod web;
 
 use std::process::ExitCode;
 
@@ -24,6 +34,9 @@ const EXIT_USAGE: u8 = 64;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Dev(options) => dev::run(options),
+        Command::Gateway(options) => gateway::run(&options),
+        Command::Worker(options) => worker::run(&options),
+        Command::Keys(options) => keys::run(&options),
         Command::Ptyhost(options) => ptyhost::run(options),
         Command::Token(options) => token::run(&options),
         Command::Health(options) => health::run(&options),

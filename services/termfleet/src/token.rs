@@ -9,7 +9,7 @@ use termfleet_token::{Grant, Minter, SigningKey};
 use crate::{
     cli::{self, Usage},
     config,
-    dev::state::StateDir,
+    state::StateDir,
 };
 
 pub(crate) fn run(options: &cli::Token) -> Result<()> {

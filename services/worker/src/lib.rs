@@ -20,6 +20,8 @@ mod sample;
 mod session;
 mod upkeep;
 
+mod presence;
+
 mod create;
 mod spawn;
 
@@ -29,4 +31,5 @@ mod admit;
 mod tail;
 
 pub use config::{Config, ProjectRoots, Shells};
+pub use presence::Offer;
 pub use worker::{Ended, Parts, Worker};

@@ -61,13 +61,23 @@ impl Registry {
         if entries.contains_key(id) {
             return Err(Code::SessionAlreadyExists.into());
         }
-        if entries.values().filter(|entry| entry.takes_a_place()).count() >= self.capacity {
+        if taken(&entries) >= self.capacity {
             let text = format!("this worker has its {} sessions already", self.capacity);
             return Err(Refusal::new(Code::ResourceExhausted, text));
         }
         entries.insert(id.clone(), Entry::Starting(None));
         drop(entries);
         Ok(Place { registry: self.clone(), id: id.clone(), used: false })
+    }
+
+    /// How many sessions it has that live, or are being started.
+    pub(crate) fn taken(&self) -> usize {
+        taken(&self.lock())
+    }
+
+    /// Is a session being started?
+    pub(crate) fn is_starting(&self) -> bool {
+        self.lock().values().any(|entry| matches!(entry, Entry::Starting(_)))
     }
 
     /// Adds a session that runs already.
@@ -104,6 +114,10 @@ impl Registry {
         // Every critical section is one operation on the map.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn taken(entries: &HashMap<SessionId, Entry>) -> usize {
+    entries.values().filter(|entry| entry.takes_a_place()).count()
 }
 
 impl Place {

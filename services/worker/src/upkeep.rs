@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use termfleet_session::{ids::SessionId, record::Counters};
 use termfleet_store::{StoreError, Touch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
 
 use crate::{
     session::{Command, Outcome, SessionHandle},
@@ -23,7 +26,7 @@ struct Seen {
 }
 
 /// Runs until the worker stops.
-pub(crate) async fn run(context: Arc<Context>) {
+pub(crate) async fn run(context: Arc<Context>, mut losses: watch::Receiver<u64>) {
     let mut tick = interval(EVERY.min(context.config.assert_every));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = HashMap::new();
@@ -31,13 +34,32 @@ pub(crate) async fn run(context: Arc<Context>) {
         tokio::select! {
             () = context.stop.cancelled() => return,
             now = tick.tick() => round(&context, &mut seen, now).await,
+            lost = losses.changed() => match lost {
+                Ok(()) => assert_all(&context).await,
+                // The store is gone, and so is this process soon.
+                Err(_) => return context.stop.cancelled().await,
+            },
         }
     }
 }
 
+/// The store has lost something, perhaps everything: workers are the truth for sessions. Each writes
+/// its own record, all at the same time, since others wait for them.
+async fn assert_all(context: &Context) {
+    let live = live(context);
+    tracing::info!(sessions = live.len(), "the store has lost something: asserting anew");
+    for session in live {
+        session.send(Command::Outcome(Outcome::AssertDue)).await;
+    }
+}
+
+fn live(context: &Context) -> Vec<SessionHandle> {
+    let all = context.registry.all().into_iter();
+    all.filter(|session| session.feed().ended().is_none()).collect()
+}
+
 async fn round(context: &Context, seen: &mut HashMap<SessionId, Seen>, now: Instant) {
-    let live = context.registry.all().into_iter().filter(|s| s.feed().ended().is_none());
-    let live: Vec<_> = live.collect();
+    let live = live(context);
     let mut before = std::mem::take(seen);
     let mut batch = Vec::new();
     for session in &live {

@@ -1,13 +1,6 @@
 //! The worker as a whole: what it is made of, taking over what the ptyhost holds, serving, ending.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use futures_util::Stream;
 use prost::Message;
@@ -15,14 +8,16 @@ use termfleet_proto::worker_v1::{self as pb, worker_server::WorkerServer};
 use termfleet_ptyhost::client::{Connected, HeldSession, PtyHostClient, Spawned};
 use termfleet_runtime::{Drain, Part, Tasks};
 use termfleet_session::{
+    ids::Generation,
     record::{self, Counters, Owner},
     state::Status,
 };
-use termfleet_store::{Directory, StoreError};
+use termfleet_store::{Directory, StoreError, Workers};
 use termfleet_token::CapabilityCheck;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
+    time,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::Connected as Peer};
@@ -32,6 +27,7 @@ use crate::{
     create::{self, Prepared},
     grpc::{self, Service},
     metrics::Metrics,
+    presence::{self, Offer},
     pump,
     registry::Registry,
     sample,
@@ -45,6 +41,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// back; here only seats wait, and a machine under load must not lose its links for that.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How often a worker that ends looks whether creations are under way.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// What a worker is made of.
 pub struct Parts {
     /// How it runs.
@@ -53,6 +52,8 @@ pub struct Parts {
     pub ptyhost: Connected,
     /// Where sessions are known.
     pub directory: Arc<dyn Directory>,
+    /// Counts what the store has lost: then every session is asserted anew.
+    pub losses: watch::Receiver<u64>,
     /// What gateways' capabilities are checked with.
     pub capabilities: CapabilityCheck,
     /// Where its tasks run.
@@ -74,7 +75,7 @@ pub enum Ended {
 #[derive(Clone)]
 pub struct Worker {
     context: Arc<Context>,
-    ended: watch::Receiver<Option<Ended>>,
+    generation: Generation,
 }
 
 /// What every part of the worker shares.
@@ -91,13 +92,20 @@ pub(crate) struct Context {
     pub(crate) drain: Drain,
     /// Links and sessions end by it.
     pub(crate) stop: CancellationToken,
-    superseded: AtomicBool,
+    /// Why it cannot go on, once that is so.
+    ended: watch::Sender<Option<Ended>>,
 }
 
 impl Context {
     /// Has another worker process taken over?
     pub(crate) fn is_superseded(&self) -> bool {
-        self.superseded.load(Ordering::Acquire)
+        *self.ended.borrow() == Some(Ended::Superseded)
+    }
+
+    /// It cannot go on. The first reason stands.
+    pub(crate) fn end(&self, why: Ended) {
+        self.ended.send_if_modified(|ended| ended.replace(ended.unwrap_or(why)).is_none());
+        self.stop.cancel();
     }
 }
 
@@ -105,8 +113,9 @@ impl Worker {
     /// Takes over what the ptyhost holds (same ids, processes, epochs, bytes, lanes), asserts it in
     /// the store, and starts to work.
     pub async fn start(parts: Parts, metrics: Part<'_>) -> Self {
-        let Parts { config, ptyhost, directory, capabilities, tasks, drain } = parts;
+        let Parts { config, ptyhost, directory, losses, capabilities, tasks, drain } = parts;
         let Connected { client, welcome, events } = ptyhost;
+        let generation = welcome.generation;
         let owner =
             Owner { worker: config.worker.clone(), incarnation: welcome.incarnation.clone() };
         let context = Arc::new(Context {
@@ -120,26 +129,26 @@ impl Worker {
             tasks,
             drain,
             stop: CancellationToken::new(),
-            superseded: AtomicBool::new(false),
+            ended: watch::Sender::new(None),
         });
         for held in welcome.sessions {
             adopt(&context, held).await;
         }
-        let (tell, ended) = watch::channel(None);
         let pumped = context.clone();
         context.tasks.spawn("pump", async move {
             if let Some(why) = pump::run(&pumped, events).await {
-                pumped.superseded.store(why == Ended::Superseded, Ordering::Release);
-                pumped.stop.cancel();
-                tell.send_replace(Some(why));
-            } else {
-                // Whoever waits for an end that will not come waits on.
-                tell.closed().await;
+                pumped.end(why);
             }
         });
-        context.tasks.spawn("upkeep", upkeep::run(context.clone()));
+        context.tasks.spawn("upkeep", upkeep::run(context.clone(), losses));
         context.tasks.spawn("samples", sample::run(context.clone()));
-        Self { context, ended }
+        Self { context, generation }
+    }
+
+    /// Lists it for gateways, with its lease renewed, until it stops.
+    pub fn list(&self, workers: Arc<dyn Workers>, offer: Offer) {
+        let kept = presence::keep(self.context.clone(), self.generation, workers, offer);
+        drop(self.context.tasks.spawn("presence", kept));
     }
 
     /// The gRPC service, for a server of the caller's own.
@@ -162,6 +171,13 @@ impl Worker {
     {
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter.set_serving::<WorkerServer<Service>>().await;
+        let drain = self.context.drain.child_token();
+        let told = async move {
+            drain.cancelled().await;
+            reporter.set_not_serving::<WorkerServer<Service>>().await;
+        };
+        let stop = self.context.stop.clone();
+        self.context.tasks.spawn("health", async move { stop.run_until_cancelled(told).await });
         Server::builder()
             .http2_keepalive_interval(Some(KEEP_ALIVE))
             .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
@@ -174,7 +190,7 @@ impl Worker {
 
     /// Waits until the worker cannot go on.
     pub async fn ended(&self) -> Ended {
-        let mut ended = self.ended.clone();
+        let mut ended = self.context.ended.subscribe();
         loop {
             if let Some(why) = *ended.borrow_and_update() {
                 return why;
@@ -182,6 +198,18 @@ impl Worker {
             if ended.changed().await.is_err() {
                 return std::future::pending().await;
             }
+        }
+    }
+
+    /// Waits until the creations that were under way when the drain began have come to something.
+    pub async fn settled(&self, at_most: Duration) {
+        let waiting = async {
+            while self.context.registry.is_starting() {
+                time::sleep(LOOK_EVERY).await;
+            }
+        };
+        if time::timeout(at_most, waiting).await.is_err() {
+            tracing::warn!("a creation is left half-way: its shell goes if nobody committed it");
         }
     }
 

@@ -6,7 +6,15 @@ use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Secret, Section};
 pub(super) const SECTION: Section = Section {
     name: "cluster",
     about: "How gateways and workers find and trust each other.",
-    keys: &[&SIGNING_KEY, &VERIFY_KEY, &WORKER_NETWORKS, &POOL_SIZE, &GRACE],
+    keys: &[
+        &SIGNING_KEY,
+        &VERIFY_KEY,
+        &WORKER_NETWORKS,
+        &WORKER_NAMES,
+        &PLAINTEXT,
+        &POOL_SIZE,
+        &GRACE,
+    ],
 };
 
 const SIGNING_KEY: Key = Key::new(
@@ -26,6 +34,18 @@ const WORKER_NETWORKS: Key = Key::new(
     Kind::List,
     Preset::List(&["127.0.0.0/8", "::1"]),
     "Addresses and networks that a worker's advertised address must be in; gateways connect to no other",
+);
+const WORKER_NAMES: Key = Key::new(
+    "cluster.worker_names",
+    Kind::List,
+    Preset::List(&["localhost"]),
+    "Names that a worker may advertise in place of an address: `w1.example`, or `.example` for all below",
+);
+const PLAINTEXT: Key = Key::new(
+    "cluster.plaintext",
+    Kind::Flag,
+    Preset::Flag(false),
+    "Workers may listen beyond loopback without TLS: for networks that are private already",
 );
 const POOL_SIZE: Key = Key::new(
     "cluster.backend_pool_size",
@@ -52,6 +72,10 @@ pub(crate) struct Cluster {
     pub(crate) verify_key: Option<String>,
     /// Where workers may be.
     pub(crate) worker_networks: Vec<Network>,
+    /// What they may be called instead.
+    pub(crate) worker_names: Vec<String>,
+    /// Workers may listen beyond loopback without TLS.
+    pub(crate) plaintext: bool,
 }
 
 pub(super) fn parse(values: &mut Resolved) -> Cluster {
@@ -61,5 +85,7 @@ pub(super) fn parse(values: &mut Resolved) -> Cluster {
         signing_key: values.secret(&SIGNING_KEY),
         verify_key: values.optional(&VERIFY_KEY),
         worker_networks: values.each(&WORKER_NETWORKS),
+        worker_names: values.list(&WORKER_NAMES),
+        plaintext: values.flag(&PLAINTEXT),
     }
 }

@@ -1,14 +1,17 @@
 //! `[gateway]`: what is one gateway's own.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Section};
 
 /// Longest name of a gateway: it travels in every `welcome`.
 const MAX_ID: usize = 64;
 
-pub(super) const SECTION: Section =
-    Section { name: "gateway", about: "What is one gateway's own.", keys: &[&ID, &DRAIN_DEADLINE] };
+pub(super) const SECTION: Section = Section {
+    name: "gateway",
+    about: "What is one gateway's own.",
+    keys: &[&ID, &DRAIN_DEADLINE, &WORKER_LABELS],
+};
 
 const ID: Key = Key::new(
     "gateway.id",
@@ -23,6 +26,13 @@ const DRAIN_DEADLINE: Key = Key::new(
     "How long clients may take to leave when it is told to end",
 );
 
+const WORKER_LABELS: Key = Key::new(
+    "gateway.worker_labels",
+    Kind::Table,
+    Preset::Table(&[]),
+    "Labels that a worker must have to be given sessions by this gateway",
+);
+
 /// What is one gateway's own.
 #[derive(Debug, Clone)]
 pub(crate) struct Gateway {
@@ -30,6 +40,8 @@ pub(crate) struct Gateway {
     pub(crate) id: String,
     /// How long clients may take to leave.
     pub(crate) drain_deadline: Duration,
+    /// Labels that a worker must have.
+    pub(crate) worker_labels: BTreeMap<String, String>,
 }
 
 pub(super) fn parse(values: &mut Resolved) -> Gateway {
@@ -39,7 +51,11 @@ pub(super) fn parse(values: &mut Resolved) -> Gateway {
         values
             .refuse(&ID, format!("{id:?} is not 1 to {MAX_ID} letters, digits, `.`, `_` and `-`"));
     }
-    Gateway { id, drain_deadline: values.duration(&DRAIN_DEADLINE) }
+    Gateway {
+        id,
+        drain_deadline: values.duration(&DRAIN_DEADLINE),
+        worker_labels: values.table(&WORKER_LABELS),
+    }
 }
 
 /// The machine's name and the process id: no two gateways of a cluster share it.

@@ -8,6 +8,7 @@ use std::{
 
 use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Section};
 use termfleet_session::{ids::WorkerId, limits::SESSIONS_PER_WORKER};
+use termfleet_store::Storage;
 
 pub(super) const SECTION: Section = Section {
     name: "worker",
@@ -75,15 +76,6 @@ pub(crate) struct Worker {
     pub(crate) state_dir: Option<PathBuf>,
 }
 
-/// Who sees a worker's projects' files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Storage {
-    /// It alone.
-    Local,
-    /// Every worker.
-    Shared,
-}
-
 pub(super) fn parse(values: &mut Resolved) -> Worker {
     let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
     let advertise = values.optional(&ADVERTISE);
@@ -98,10 +90,7 @@ pub(super) fn parse(values: &mut Resolved) -> Worker {
         advertise,
         capacity: values.size(&CAPACITY),
         labels: values.table(&LABELS),
-        storage: match values.text(&STORAGE).as_str() {
-            "shared" => Storage::Shared,
-            _ => Storage::Local,
-        },
+        storage: Storage::from_name(&values.text(&STORAGE)).unwrap_or_default(),
         state_dir: values.path(&STATE_DIR),
     }
 }

@@ -8,7 +8,8 @@ use termfleet_runtime::clock;
 use termfleet_session::role::Role;
 use termfleet_token::{Grant, Minter};
 
-use super::{ABOUT, Given, doors::Urls, parts::DEFAULT_PROJECT};
+use super::{ABOUT, Given, parts::DEFAULT_PROJECT};
+use crate::listen::Urls;
 
 /// Who the printed token is for.
 const USER: &str = "dev";

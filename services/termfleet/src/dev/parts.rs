@@ -2,21 +2,20 @@
 //! over a Unix socket in the state directory.
 
 use std::{
-    borrow::Cow, fs::Permissions, io::ErrorKind, os::unix::fs::PermissionsExt, path::PathBuf,
-    sync::Arc, time::Duration,
+    fs::Permissions, io::ErrorKind, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
-use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use termfleet_gateway::{
-    Asset, Config as GatewayConfig, Gateway, Pages, Parts as GatewayParts,
+    Config as GatewayConfig, Gateway, Parts as GatewayParts,
     upstream::{self, Upstream, WorkerEndpoint},
 };
 use termfleet_ptyhost::client::PtyHostClient;
 use termfleet_runtime::{Drain, Metrics, Tasks};
 use termfleet_session::ids::WorkerId;
-use termfleet_store::MemoryStore;
+use termfleet_store::{Bus, MemoryStore};
 use termfleet_token::{CapabilityKey, Key, Verifier, VerifierConfig};
 use termfleet_worker::{Config as WorkerConfig, Parts as WorkerParts, ProjectRoots, Worker};
 use tokio::{
@@ -29,7 +28,12 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-use super::{ABOUT, Given, holder, state::StateDir};
+use super::{ABOUT, Given};
+use crate::{
+    holder::{self, Holding},
+    state::StateDir,
+    web::WebTerminal,
+};
 
 /// The project of whoever names none.
 pub(super) const DEFAULT_PROJECT: &str = "default";
@@ -38,6 +42,8 @@ const WORKER: &str = "dev";
 /// How often records and the ptyhost's copies of them are made equal. The store dies with `dev`, so
 /// that a renamed tab survives a crash only once the ptyhost has it.
 const ASSERT_EVERY: Duration = Duration::from_secs(2);
+/// How long shells live on without any `dev` (`byte-lane.md` §9).
+const ORPHAN_AFTER: Duration = Duration::from_secs(60);
 /// How long the gateway's link to its own worker may take to stand.
 const LINK_DEADLINE: Duration = Duration::from_secs(10);
 /// How long clients may take to leave when `dev` ends: their page is on this machine.
@@ -72,8 +78,8 @@ pub(super) async fn start(
     drain: &Drain,
 ) -> Result<Running> {
     let Given { settings, state, .. } = given;
-    let ring_bytes = settings.streaming.ring_bytes;
-    let connected = holder::hold(state, ring_bytes, &TaskTracker::new()).await?;
+    let holding = Holding { ring_bytes: settings.streaming.ring_bytes, orphan_after: ORPHAN_AFTER };
+    let connected = holder::hold(state, holding, &TaskTracker::new()).await?;
     let ptyhost = connected.client.clone();
     let store = Arc::new(MemoryStore::new());
     // Gateway and worker are this process: nobody else ever needs to check a capability.
@@ -82,6 +88,7 @@ pub(super) async fn start(
         config: worker_config(given)?,
         ptyhost: connected,
         directory: store.clone(),
+        losses: store.losses(),
         capabilities: capabilities.check(),
         tasks: tasks.clone(),
         drain: drain.clone(),
@@ -171,18 +178,4 @@ fn verifier(given: Given<'_>) -> Result<Option<Verifier>> {
     }
     let key = Key::hs256(None, &given.state.signing_key()?)?;
     Ok(Some(Verifier::new(VerifierConfig::new(vec![key]))?))
-}
-
-/// The built-in page, as the gateway serves it.
-struct WebTerminal;
-
-impl Pages for WebTerminal {
-    fn asset(&self, path: &str) -> Option<Asset> {
-        let asset = termfleet_web::asset(path)?;
-        let bytes = match asset.bytes {
-            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            Cow::Owned(bytes) => bytes.into(),
-        };
-        Some(Asset { bytes, content_type: asset.mime.into(), hashed: asset.immutable })
-    }
 }

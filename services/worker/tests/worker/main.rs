@@ -15,6 +15,7 @@ mod ending;
 mod flow;
 mod input;
 mod metrics;
+mod presence;
 mod resume;
 mod roles;
 mod shells;

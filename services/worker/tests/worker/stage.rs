@@ -16,7 +16,7 @@ use termfleet_session::{
     record::Session,
     role::{Actor, Role},
 };
-use termfleet_store::{Directory, Limits, MemoryStore, Reservation};
+use termfleet_store::{Bus, Directory, Limits, MemoryStore, Reservation};
 use termfleet_token::CapabilityKey;
 use termfleet_worker::{Config, Parts, ProjectRoots, Shells, Worker, config};
 use tokio::{net::UnixListener, runtime::Runtime, time::Instant};
@@ -96,6 +96,7 @@ impl Stage {
             let parts = Parts {
                 config,
                 ptyhost,
+                losses: store.losses(),
                 directory: store,
                 capabilities: key,
                 tasks: tasks.clone(),

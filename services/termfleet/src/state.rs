@@ -1,10 +1,10 @@
-//! The state directory of `dev`: who may use it, and where in it things lie.
+//! The state directory of a `dev` or a worker: who may use it, and where in it things lie.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `lock` | held by the `dev` that runs |
+//! | `lock` | held by the process that runs on it |
 //! | `signing.key` | what tokens are signed with, base64 |
-//! | `ptyhost.sock` | the socket of the ptyhost, which outlives a crashed `dev` |
+//! | `ptyhost.sock` | the socket of the ptyhost, which outlives the process |
 //! | `ptyhost.log` | what the ptyhost had to say |
 //! | `worker.sock` | the socket between the gateway and the worker of one `dev` |
 //! | `projects` | directories of projects other than the default one |
@@ -41,11 +41,17 @@ pub(crate) struct Lock {
 }
 
 impl StateDir {
-    /// Opens the directory, making it if need be.
+    /// Opens the directory of `dev`, making it if need be.
     pub(crate) fn open(options: &cli::StateDir) -> Result<Self> {
-        let path = match &options.state_dir {
+        Self::at(options.state_dir.as_deref(), "termfleet")
+    }
+
+    /// Opens this directory, else the one of that name where programs keep their state, making it
+    /// if need be.
+    pub(crate) fn at(path: Option<&Path>, name: &str) -> Result<Self> {
+        let path = match path {
             Some(path) => std::path::absolute(path)?,
-            None => default_path()?,
+            None => default_path(name)?,
         };
         ensure!(
             path.as_os_str().len() <= MAX_DIRECTORY,
@@ -83,8 +89,7 @@ impl StateDir {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Lock { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => bail!(
-                "another `termfleet dev` runs on {}: stop it, or choose another directory with \
-                 --state-dir",
+                "another termfleet runs on {}: stop it, or choose another directory with --state-dir",
                 self.path.display()
             ),
             Err(error) => Err(error).context("cannot lock the state directory"),
@@ -162,11 +167,11 @@ fn read_key(path: &Path) -> Result<SigningKey> {
     })
 }
 
-fn default_path() -> Result<PathBuf> {
+fn default_path(name: &str) -> Result<PathBuf> {
     let absolute =
         |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .context("neither XDG_STATE_HOME nor HOME is set: choose a directory with --state-dir")?;
-    Ok(base.join("termfleet"))
+    Ok(base.join(name))
 }

@@ -14,19 +14,26 @@ use termfleet_ptyhost::client::{ConnectError, Connected, connect};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-use super::state::StateDir;
+use crate::state::StateDir;
 
-/// How long shells live on without any `dev` (`byte-lane.md` §9).
-const ORPHAN_AFTER: Duration = Duration::from_secs(60);
 /// How long a new ptyhost may take until it listens: it takes milliseconds, on a busy machine more.
 const START_DEADLINE: Duration = Duration::from_secs(10);
 /// How often its socket is tried.
 const TRY_AGAIN: Duration = Duration::from_millis(5);
 
+/// How a ptyhost is started, if none is found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Holding {
+    /// How much output of each session it keeps.
+    pub(crate) ring_bytes: usize,
+    /// How long shells live on without a worker.
+    pub(crate) orphan_after: Duration,
+}
+
 /// Connects to the ptyhost of this directory.
 pub(crate) async fn hold(
     state: &StateDir,
-    ring_bytes: usize,
+    holding: Holding,
     tracker: &TaskTracker,
 ) -> Result<Connected> {
     let socket = state.ptyhost_socket();
@@ -43,7 +50,7 @@ pub(crate) async fn hold(
             });
         }
     }
-    let mut child = start(state, ring_bytes, &socket)?;
+    let mut child = start(state, holding, &socket)?;
     let begun = Instant::now();
     loop {
         match connect(&socket, tracker).await {
@@ -65,16 +72,16 @@ fn is_nobody(error: &std::io::Error) -> bool {
 }
 
 /// Starts it in a process group of its own, so that Ctrl-C reaches us and not the shells' holder.
-fn start(state: &StateDir, ring_bytes: usize, socket: &Path) -> Result<Child> {
+fn start(state: &StateDir, holding: Holding, socket: &Path) -> Result<Child> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     Command::new(program)
         .arg("ptyhost")
         .arg("--socket")
         .arg(socket)
         .arg("--orphan-after")
-        .arg(ORPHAN_AFTER.as_secs().to_string())
+        .arg(holding.orphan_after.as_secs().to_string())
         .arg("--ring-bytes")
-        .arg(ring_bytes.to_string())
+        .arg(holding.ring_bytes.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log(state)?)
