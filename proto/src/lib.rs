@@ -4,6 +4,7 @@
 
 pub mod ws;
 
+pub mod focus;
 pub mod rest;
 
 pub mod convert;

@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use termfleet_session::{
     code::{Code, Refusal},
+    focus::FocusSet,
     ids::{Alias, ProjectId},
     limits::Size,
     record::{self, Mode},
 };
 use utoipa::ToSchema;
+
+use crate::focus::FocusState;
 
 mod projects;
 
@@ -67,6 +70,16 @@ pub struct Session {
     pub cols: u16,
     /// Rows.
     pub rows: u16,
+    /// It is one of its project's focused sessions; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_focused: Option<bool>,
+    /// Since when it is focused, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub focused_at: Option<jiff::Timestamp>,
+    /// Where it stands among the focused, if it is: 0 is the longest focused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus_order: Option<u32>,
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: jiff::Timestamp,
@@ -232,6 +245,9 @@ pub struct Problem {
     pub success: bool,
     /// The same as `detail`.
     pub error: String,
+    /// The focus as it is, after a VERSION_CONFLICT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus_state: Option<FocusState>,
 }
 
 impl Problem {
@@ -252,6 +268,7 @@ impl Problem {
             retry_after_ms: refusal.retry_after_ms,
             success: false,
             error: refusal.text.clone(),
+            focus_state: None,
         }
     }
 }
@@ -312,6 +329,19 @@ impl PatchSession {
     }
 }
 
+impl Session {
+    /// With what is known of its focus.
+    #[must_use]
+    pub fn with_focus(mut self, set: &FocusSet) -> Self {
+        let at = set.members.iter().position(|member| member.session.as_str() == self.id);
+        let since = at.and_then(|at| i64::try_from(set.members[at].focused_at_ms).ok());
+        self.is_focused = Some(at.is_some());
+        self.focused_at = since.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        self.focus_order = at.and_then(|at| u32::try_from(at).ok());
+        self
+    }
+}
+
 impl From<&record::Session> for Session {
     fn from(session: &record::Session) -> Self {
         let json = |text: &Option<String>| {
@@ -336,6 +366,9 @@ impl From<&record::Session> for Session {
             epoch: session.epoch.get(),
             cols: session.size.cols,
             rows: session.size.rows,
+            is_focused: None,
+            focused_at: None,
+            focus_order: None,
             created_at: session.created_at,
             updated_at: session.updated_at,
             last_activity_at: session.last_activity_at,

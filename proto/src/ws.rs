@@ -5,6 +5,7 @@ pub mod frame;
 pub mod v1;
 mod varint;
 
+pub mod focus_sync_v1;
 pub mod terminal_direct_v1;
 pub mod terminal_v1;
 pub mod text;

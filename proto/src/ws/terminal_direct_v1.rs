@@ -42,6 +42,8 @@ pub fn write(name: Option<&str>, tell: Tell<'_>, now_ms: u64) -> Option<String> 
             "status_change"
         }
         Tell::Message { id: _, message } => message_of(&mut said, message)?,
+        // Words of another dialect.
+        Tell::Path { .. } | Tell::Synced { .. } => return None,
     };
     said.insert("type".to_owned(), kind.into());
     if let Some(name) = name {
@@ -94,6 +96,8 @@ fn message_of(said: &mut Map<String, Value>, message: &ServerMessage) -> Option<
             event: EventKind::Resized { .. } | EventKind::Driver { .. } | EventKind::Tier { .. },
             ..
         }
+        | ServerMessage::Focused { .. }
+        | ServerMessage::FocusUpdate { .. }
         | ServerMessage::Subscribed { .. }
         | ServerMessage::Unsubscribed { .. }
         | ServerMessage::SessionCreated { .. }

@@ -2,6 +2,7 @@
 //! or `{channel, type, payload}` from clients that multiplex; such a client is answered alike.
 
 use serde_json::{Map, Value, json};
+use termfleet_session::ids::{FocusVersion, ProjectId};
 
 use super::{
     text::{BadText, Fields, Said, Spoken, Tell},
@@ -64,7 +65,12 @@ fn said(fields: &Fields, name: Option<&str>) -> Result<Said, BadText> {
             let size = fields.object("payload")?;
             Ok(Said::Resize { cols: size.number("cols")?, rows: size.number("rows")? })
         }
-        "set_focus" => Ok(Said::Focus),
+        "set_focus" => {
+            let focus = fields.object("payload")?;
+            let version = focus.optional_number("expectedVersion")?;
+            let expected_version = version.map(FocusVersion::new);
+            Ok(Said::Focus { focused: focus.truth("focused")?, expected_version })
+        }
         "request_history" => Ok(Said::History),
         "subscribe" => Ok(Said::Subscribe { project: project(fields)? }),
         _ => Err(BadText::UnknownType),
@@ -83,7 +89,7 @@ fn create(payload: Fields, name: Option<&str>) -> Result<CreateSession, BadText>
 }
 
 /// Beside `type`, as in `handshake`, or in the payload, as everywhere else.
-fn project(fields: &Fields) -> Result<termfleet_session::ids::ProjectId, BadText> {
+fn project(fields: &Fields) -> Result<ProjectId, BadText> {
     let project = match fields.text("projectId")? {
         Some(project) => project,
         None => fields.object("payload")?.needed_text("projectId")?,
@@ -101,6 +107,8 @@ pub fn write(form: Form, name: Option<&str>, tell: Tell<'_>, now_ms: u64) -> Opt
             ("status_change", json!({ "status": status, "previous": status, "reason": reason }))
         }
         Tell::Message { id, message } => message_of(id, message)?,
+        // Words of another dialect.
+        Tell::Path { .. } | Tell::Synced { .. } => return None,
     };
     let mut envelope = Map::new();
     envelope.insert("type".to_owned(), kind.into());
@@ -140,6 +148,16 @@ fn message_of(id: Option<&str>, message: &ServerMessage) -> Option<(&'static str
         ServerMessage::SessionCreated { session } | ServerMessage::SessionUpdated { session } => {
             ("session:updated", json!(session))
         }
+        ServerMessage::FocusUpdate { session_id: _, focused, focus, timestamp: _ } => {
+            let payload = json!({
+                "focused": focused,
+                "focusedSessions": focus.focused_sessions,
+                "totalFocused": focus.total_focused,
+                "maxFocused": focus.max_focused,
+                "version": focus.version,
+            });
+            ("focus_changed", payload)
+        }
         ServerMessage::Error(error) => {
             let payload = json!({
                 "code": error.code,
@@ -147,7 +165,9 @@ fn message_of(id: Option<&str>, message: &ServerMessage) -> Option<(&'static str
                 "message": error.message,
                 "retryable": error.retryable,
             });
-            ("error", with(payload, "retryAfterMs", error.retry_after_ms))
+            let payload = with(payload, "retryAfterMs", error.retry_after_ms);
+            let focus = error.focus_state.as_ref().map(|focus| json!(focus));
+            ("error", with(payload, "focusState", focus))
         }
         // Channels, sizes, tiers, drain and tokens are not of this dialect's world.
         ServerMessage::Attached(_)
@@ -157,6 +177,7 @@ fn message_of(id: Option<&str>, message: &ServerMessage) -> Option<(&'static str
             event: EventKind::Resized { .. } | EventKind::Driver { .. } | EventKind::Tier { .. },
             ..
         }
+        | ServerMessage::Focused { .. }
         | ServerMessage::Subscribed { .. }
         | ServerMessage::Unsubscribed { .. }
         | ServerMessage::Draining { .. }

@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use termfleet_session::ids::ProjectId;
+use termfleet_session::ids::{FocusVersion, ProjectId};
 
 use super::v1::ServerMessage;
-use crate::rest::CreateSession;
+use crate::{focus::FocusState, rest::CreateSession};
 
 /// A client's message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,8 +56,18 @@ pub enum Said {
     },
     /// Leave the session.
     Disconnect,
-    /// Change the focus.
-    Focus,
+    /// Change the session's focus.
+    Focus {
+        /// It gains the focus; else it loses it.
+        focused: bool,
+        /// Only if the project's focus is still at this version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected_version: Option<FocusVersion>,
+    },
+    /// Tell the project's focus.
+    Sync,
+    /// Is anybody there?
+    Heartbeat,
     /// Older output.
     History,
     /// Hear of a project's sessions.
@@ -79,6 +89,22 @@ pub enum Tell<'a> {
     },
     /// Output.
     Output(&'a str),
+    /// The gateway's own way to the session stands, or does not.
+    Path {
+        /// How it is.
+        status: PathStatus,
+        /// Why.
+        reason: Option<&'a str>,
+        /// Attempts to find it again since it was lost.
+        retry_count: Option<u32>,
+        /// The project's focus.
+        focus: &'a FocusState,
+    },
+    /// The project's focus, on request.
+    Synced {
+        /// It.
+        focus: &'a FocusState,
+    },
     /// Output is missing: the screen follows instead.
     Gap {
         /// The session's status.
@@ -86,6 +112,30 @@ pub enum Tell<'a> {
         /// Why.
         reason: &'a str,
     },
+}
+
+/// How the gateway's way to a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PathStatus {
+    /// It stands.
+    Connected,
+    /// It is lost and looked for, or the session has ended.
+    Disconnected,
+    /// It was not found again.
+    Error,
+}
+
+impl PathStatus {
+    /// Its name in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// A text that is not a message of the dialect; what it says is for the client.
@@ -135,6 +185,19 @@ impl Fields {
             .as_u64()
             .or_else(|| value.as_f64().filter(whole).map(|float| float as u64))
             .ok_or(BadText::Field(field))
+    }
+
+    /// A truth.
+    pub(super) fn truth(&self, field: &'static str) -> Result<bool, BadText> {
+        self.0.get(field).and_then(Value::as_bool).ok_or(BadText::Field(field))
+    }
+
+    /// A whole number that may be left out, or null.
+    pub(super) fn optional_number(&self, field: &'static str) -> Result<Option<u64>, BadText> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value.as_u64().map(Some).ok_or(BadText::Field(field)),
+        }
     }
 
     /// An object that may be left out.

@@ -6,9 +6,11 @@
 mod server;
 
 use serde::{Deserialize, Serialize};
-use termfleet_session::ids::{Attempt, ChannelId, ClientId, Epoch, Offset, ProjectId};
+use termfleet_session::ids::{
+    Attempt, ChannelId, ClientId, Epoch, FocusVersion, Offset, ProjectId,
+};
 
-use crate::rest::CreateSession;
+use crate::{focus::FocusChange, rest::CreateSession};
 
 pub use server::{
     Attached, ErrorMessage, EventKind, Limits, Reply, ServerInfo, ServerMessage, User,
@@ -188,6 +190,11 @@ pub enum ClientMessage {
     Focus {
         /// Of which project.
         project_id: ProjectId,
+        /// Whose focus, in this order.
+        changes: Vec<FocusChange>,
+        /// Only if the set is still at this version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected_version: Option<FocusVersion>,
     },
     /// Hear of a project's sessions.
     Subscribe {

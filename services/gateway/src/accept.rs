@@ -8,7 +8,7 @@ use data_encoding::BASE32_NOPAD;
 use socket2::SockRef;
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Backoff, Drain, Part, Tasks};
-use termfleet_store::{Bus, Directory};
+use termfleet_store::{Bus, Directory, Focus};
 use termfleet_token::Verifier;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -22,10 +22,12 @@ use crate::{
     config::Config,
     connection::Waiters,
     edge::Edge,
+    focus::Focuses,
     http::{Requests, Server},
     metrics::EdgeMetrics,
     pages::Pages,
-    sessions::Sessions,
+    projects::Projects,
+    sessions::{self, Sessions},
     upstream::Upstream,
     ws::Site,
 };
@@ -58,6 +60,8 @@ pub struct Parts {
     pub directory: Arc<dyn Directory>,
     /// What happens to them.
     pub bus: Arc<dyn Bus>,
+    /// Which of them are focused.
+    pub focus: Arc<dyn Focus>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
     /// The web terminal.
@@ -90,7 +94,7 @@ impl Gateway {
     /// loopback names and pages alone.
     #[must_use]
     pub fn new(parts: Parts, metrics: Part<'_>) -> Self {
-        let Parts { mut config, verifier, directory, bus, upstream, pages, drain } = parts;
+        let Parts { mut config, verifier, directory, bus, focus, upstream, pages, drain } = parts;
         let (tasks, auth) = (Tasks::new(), Auth::new(verifier));
         if auth.is_off() {
             // Whatever was configured: else any web page could run commands here.
@@ -99,13 +103,18 @@ impl Gateway {
             config.limits.sessions.per_user = u32::MAX;
         }
         let limits = config.limits.clone();
-        let sessions = Sessions::new(
-            Arc::clone(&directory),
-            Arc::clone(&upstream),
-            limits.sessions,
-            tasks.clone(),
-        )
-        .with_size(config.size);
+        let (watched, of_focus) = (Arc::clone(&directory), Arc::clone(&focus));
+        let projects = Projects::new(watched, bus, of_focus, tasks.clone());
+        let focuses = Focuses::new(focus, projects.clone(), config.focus.max_per_project);
+        let sessions = Sessions::new(sessions::Parts {
+            directory: Arc::clone(&directory),
+            upstream: Arc::clone(&upstream),
+            focuses,
+            auto_focus_new: config.focus.auto_focus_new,
+            limits: limits.sessions,
+            size: config.size,
+            tasks: tasks.clone(),
+        });
         let version = config.version.to_owned();
         let about = ServerInfo { version, instance: config.instance.clone() };
         let places = Arc::new(Semaphore::new(limits.http_connections.max(1)));
@@ -114,8 +123,8 @@ impl Gateway {
             about,
             auth,
             directory,
-            bus,
             upstream,
+            projects,
             sessions,
             admission,
             waiters: Waiters::default(),

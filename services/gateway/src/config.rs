@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
-use termfleet_session::limits::{DEFAULT_SIZE, MAX_INPUT_BYTES, Size};
+use termfleet_session::limits::{DEFAULT_SIZE, FOCUSED_PER_PROJECT, MAX_INPUT_BYTES, Size};
 use termfleet_store as store;
 
 use crate::ws::{self, Hosts, Origins, Site};
@@ -27,6 +27,8 @@ pub struct Config {
     pub size: Size,
     /// What one client may use.
     pub limits: Limits,
+    /// Which sessions are focused.
+    pub focus: Focus,
     /// What one socket's messages may cost.
     pub socket: ws::Limits,
     /// How long a drain may take.
@@ -44,6 +46,7 @@ impl Config {
             proxies: Vec::new(),
             size: DEFAULT_SIZE,
             limits: Limits::default(),
+            focus: Focus::default(),
             socket: ws::Limits::default(),
             drain_deadline: DRAIN_DEADLINE,
         }
@@ -99,6 +102,22 @@ impl Default for Limits {
             messages_per_second: 100,
             messages_burst: 200,
         }
+    }
+}
+
+/// Which of a project's sessions are focused (`cluster.md` §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Focus {
+    /// How many may be at a time, 1 or more. All gateways of a cluster must say the same.
+    pub max_per_project: usize,
+    /// A new session is focused at once. Off by default: what is started in the background must not
+    /// take the focus from what somebody looks at.
+    pub auto_focus_new: bool,
+}
+
+impl Default for Focus {
+    fn default() -> Self {
+        Self { max_per_project: FOCUSED_PER_PROJECT, auto_focus_new: false }
     }
 }
 

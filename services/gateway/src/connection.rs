@@ -29,6 +29,7 @@ mod frames;
 mod text;
 
 mod deliver;
+mod focus;
 mod screen;
 mod tell;
 mod voice;

@@ -1,7 +1,7 @@
 //! Which dialect a socket speaks, and how it is chosen: by subprotocol, else by `?dialect=`, else
 //! by the endpoint. What the messages of a dialect look like is `proto`'s business.
 
-use termfleet_proto::ws::{terminal_direct_v1, terminal_v1, v1};
+use termfleet_proto::ws::{focus_sync_v1, terminal_direct_v1, terminal_v1, v1};
 use termfleet_session::code::{Code, Refusal};
 
 /// A dialect that is served.
@@ -13,11 +13,14 @@ pub enum Dialect {
     TerminalV1,
     /// The second seed's: text, one session.
     TerminalDirectV1,
+    /// The third seed's: text, one session with its project's focus.
+    FocusSyncV1,
 }
 
 impl Dialect {
     /// Every dialect that is served.
-    pub const ALL: [Self; 3] = [Self::TermfleetV1, Self::TerminalV1, Self::TerminalDirectV1];
+    pub const ALL: [Self; 4] =
+        [Self::TermfleetV1, Self::TerminalV1, Self::TerminalDirectV1, Self::FocusSyncV1];
 
     /// Its name: the subprotocol, and the value of `?dialect=`.
     #[must_use]
@@ -26,6 +29,7 @@ impl Dialect {
             Self::TermfleetV1 => v1::NAME,
             Self::TerminalV1 => terminal_v1::NAME,
             Self::TerminalDirectV1 => terminal_direct_v1::NAME,
+            Self::FocusSyncV1 => focus_sync_v1::NAME,
         }
     }
 
@@ -41,7 +45,7 @@ impl Dialect {
     pub fn signs_in_band(self) -> bool {
         match self {
             Self::TermfleetV1 | Self::TerminalV1 => true,
-            Self::TerminalDirectV1 => false,
+            Self::TerminalDirectV1 | Self::FocusSyncV1 => false,
         }
     }
 }
@@ -122,7 +126,11 @@ mod tests {
         ] {
             let refusal = refused.unwrap_err();
             assert_eq!(refusal.code, Code::BadMessage);
-            assert!(refusal.text.contains("termfleet.v1, terminal.v1, terminal-direct.v1"));
+            assert!(
+                refusal
+                    .text
+                    .contains("termfleet.v1, terminal.v1, terminal-direct.v1, focus-sync.v1")
+            );
         }
         assert!(choose(&[], &["terminal.v1", "terminal.v1"], Dialect::TerminalV1).is_err());
     }

@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc};
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Drain, Tasks};
 use termfleet_session::code::Refusal;
-use termfleet_store::{Bus, Directory};
+use termfleet_store::Directory;
 
 use crate::{
     admit::{Admission, ConnectionLimits, SocketPlace},
@@ -15,6 +15,7 @@ use crate::{
     connection::Waiters,
     dialect::Dialect,
     metrics::EdgeMetrics,
+    projects::Projects,
     sessions::Sessions,
     upstream::Upstream,
 };
@@ -29,10 +30,10 @@ pub struct Edge {
     pub auth: Auth,
     /// Where sessions are.
     pub directory: Arc<dyn Directory>,
-    /// What happens to them.
-    pub bus: Arc<dyn Bus>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
+    /// What happens in the projects that are watched here.
+    pub projects: Projects,
     /// What may be done with them.
     pub sessions: Sessions,
     /// Who is let in, and how often.

@@ -17,6 +17,8 @@ pub mod dialect;
 
 pub mod admit;
 
+pub mod focus;
+pub mod projects;
 pub mod sessions;
 
 pub mod openapi;

@@ -28,10 +28,14 @@ use crate::rest;
         rest::read,
         rest::patch,
         rest::close,
+        rest::focus::read,
+        rest::focus::set,
+        rest::focus::put,
     ),
     tags(
         (name = "sessions", description = "Terminals: a process, a screen, a history"),
         (name = "projects", description = "All sessions of one project at once"),
+        (name = "focus", description = "Which of a project's sessions are looked at: one truth"),
     ),
     modifiers(&Bearer),
 )]

@@ -11,10 +11,10 @@ use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use termfleet_proto::rest::Problem;
+use termfleet_proto::{focus::FocusState, rest::Problem};
 use termfleet_session::code::{Code, Refusal};
 
-use crate::ws::Reject;
+use crate::{focus::NotFocused, ws::Reject};
 
 /// The media type of a problem.
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -30,13 +30,15 @@ struct Parts {
     refusal: Refusal,
     status: StatusCode,
     header: Option<(HeaderName, HeaderValue)>,
+    /// What the focus is, after a conflict about it.
+    focus: Option<FocusState>,
 }
 
 impl Refused {
     /// A refusal with another status than its code's.
     #[must_use]
     pub fn with_status(refusal: impl Into<Refusal>, status: StatusCode) -> Self {
-        Self(Box::new(Parts { refusal: refusal.into(), status, header: None }))
+        Self(Box::new(Parts { refusal: refusal.into(), status, header: None, focus: None }))
     }
 
     /// A request that no resource of ours would take, with a status that says why.
@@ -78,17 +80,26 @@ impl From<Code> for Refused {
     }
 }
 
+impl From<NotFocused> for Refused {
+    fn from(NotFocused { refusal, state }: NotFocused) -> Self {
+        let mut refused = Self::from(refusal);
+        refused.0.focus = state.map(|state| *state);
+        refused
+    }
+}
+
 impl From<Reject> for Refused {
     fn from(reject: Reject) -> Self {
         let refusal = Refusal::new(reject.code(), reject.to_string());
-        Self(Box::new(Parts { refusal, status: reject.status(), header: reject.header() }))
+        let (status, header) = (reject.status(), reject.header());
+        Self(Box::new(Parts { refusal, status, header, focus: None }))
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Parts { refusal, status, header } = *self.0;
-        let problem = Problem::of(&refusal, status.as_u16());
+        let Parts { refusal, status, header, focus } = *self.0;
+        let problem = Problem { focus_state: focus, ..Problem::of(&refusal, status.as_u16()) };
         // A struct of texts and numbers is always JSON.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Body::from(body));

@@ -12,15 +12,15 @@ use axum::{
     routing,
 };
 use http::{HeaderValue, Method, StatusCode, header};
-use termfleet_proto::rest::{
-    CreateSession, Done, OneSession, PatchSession, Problem, Session, SessionPage,
-};
+use termfleet_proto::rest::{CreateSession, Done, OneSession, PatchSession, Problem, SessionPage};
+use termfleet_session::record::Session;
 use termfleet_store::Listing;
 
 use self::extract::{Body, Caller, Mine, Name, Query, Repeatable};
 use crate::{edge::Edge, openapi, problem::Refused};
 
 mod extract;
+pub(crate) mod focus;
 pub(crate) mod projects;
 
 /// A handler's answer.
@@ -31,6 +31,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/api/terminal/sessions", routing::post(create).get(list_mine))
         .route("/api/terminal/sessions/{id}", routing::get(read).patch(patch).delete(close))
+        .merge(focus::router())
         .merge(projects::router())
         .route("/openapi.json", routing::get(description))
         .method_not_allowed_fallback(wrong_method)
@@ -65,7 +66,7 @@ async fn create(
     Body(request): Body<CreateSession>,
 ) -> Answer<(StatusCode, Json<OneSession>)> {
     let session = edge.sessions.create_once(&caller.actor, request, key).await?;
-    Ok((StatusCode::CREATED, one(&session)))
+    Ok((StatusCode::CREATED, one(&edge, &session).await))
 }
 
 /// List my sessions, oldest first.
@@ -86,7 +87,7 @@ async fn list_mine(
 ) -> Answer<Json<SessionPage>> {
     let page = mine.page()?;
     let listing = edge.sessions.list_mine(&caller.actor, mine.project_id.as_ref(), &page).await?;
-    Ok(shown(&listing))
+    Ok(shown(&edge, &listing).await)
 }
 
 /// Read a session's record, with its shell's newest directory and counters.
@@ -105,7 +106,8 @@ async fn read(
     Caller(caller): Caller,
     Name(name): Name,
 ) -> Answer<Json<OneSession>> {
-    Ok(one(&edge.sessions.get(&caller.actor, &name).await?))
+    let session = edge.sessions.get(&caller.actor, &name).await?;
+    Ok(one(&edge, &session).await)
 }
 
 /// Change a session's tab name, layout, theme or labels; what is absent stays.
@@ -130,7 +132,8 @@ async fn patch(
     Name(name): Name,
     Body(patch): Body<PatchSession>,
 ) -> Answer<Json<OneSession>> {
-    Ok(one(&edge.sessions.patch(&caller.actor, &name, patch).await?))
+    let session = edge.sessions.patch(&caller.actor, &name, patch).await?;
+    Ok(one(&edge, &session).await)
 }
 
 /// End a session: all its processes are gone two seconds later at most.
@@ -177,11 +180,11 @@ pub(crate) fn no_such_route() -> Refused {
     Refused::request(StatusCode::NOT_FOUND, "there is nothing at this address")
 }
 
-fn one(session: &termfleet_session::record::Session) -> Json<OneSession> {
-    Json(OneSession { session: Session::from(session) })
+async fn one(edge: &Edge, session: &Session) -> Json<OneSession> {
+    Json(OneSession { session: edge.sessions.shown_one(session).await })
 }
 
-fn shown(listing: &Listing) -> Json<SessionPage> {
-    let sessions = listing.sessions.iter().map(Session::from).collect();
+async fn shown(edge: &Edge, listing: &Listing) -> Json<SessionPage> {
+    let sessions = edge.sessions.shown(&listing.sessions).await;
     Json(SessionPage { sessions, next_cursor: listing.next.as_ref().map(ToString::to_string) })
 }

@@ -8,9 +8,10 @@ use crate::dialect::Dialect;
 /// Longest target of a request: ids, cursors and names fit many times.
 pub(crate) const MAX_TARGET_BYTES: usize = 4 << 10;
 /// Every label that a route can have in metrics and logs.
-pub(crate) const ROUTES: [&str; 12] = [
+pub(crate) const ROUTES: [&str; 13] = [
     "sessions",
     "session",
+    "focus",
     "projects",
     "project_sessions",
     "project_suspend",
@@ -55,6 +56,9 @@ impl Route {
             ["api", "terminal", "sessions"] => Self::Rest("sessions"),
             ["api", "terminal", "sessions", _] => Self::Rest("session"),
             ["api", "terminal", "projects"] => Self::Rest("projects"),
+            ["api", "terminal", "focus"]
+            | ["api", "terminal", "sessions", _, "focus"]
+            | ["api", "terminal", "projects", _, "focus"] => Self::Rest("focus"),
             ["api", "terminal", "projects", _, "sessions"] => Self::Rest("project_sessions"),
             ["api", "terminal", "projects", _, "suspend"] => Self::Rest("project_suspend"),
             ["api", "terminal", "projects", _, "resume"] => Self::Rest("project_resume"),
@@ -146,7 +150,10 @@ mod tests {
             ("/api/terminal/projects/p/sessions", "project_sessions"),
             ("/api/terminal/projects/p/suspend", "project_suspend"),
             ("/api/terminal/projects/p/resume", "project_resume"),
-            ("/api/terminal/sessions/x/focus", "api"),
+            ("/api/terminal/sessions/x/focus", "focus"),
+            ("/api/terminal/projects/p/focus", "focus"),
+            ("/api/terminal/focus", "focus"),
+            ("/api/terminal/sessions/x/history", "api"),
         ] {
             assert_eq!(Route::of(path).label(), label, "{path}");
             assert!(ROUTES.contains(&label));

@@ -1,4 +1,5 @@
-//! Sessions as clients see them: created, found, listed, changed and closed, each authorised first.
+//! Sessions as clients see them: created, found, listed, focused, changed and closed, each
+//! authorised first.
 //!
 //! REST and sockets call the same functions, so a rule stands here once: above all that somebody
 //! else's session answers exactly like one that does not exist. Where a session runs, and how its
@@ -12,7 +13,7 @@ use termfleet_runtime::{Tasks, clock, traces};
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Alias, ProjectId, SessionId, Tag, TenantId, WorkerId},
-    limits::{DEFAULT_SIZE, MAX_PATH, Size},
+    limits::{MAX_PATH, Size},
     record::{Config, Session},
     role::{Actor, Denied, EVERY_TENANT, Operation},
 };
@@ -23,7 +24,12 @@ use termfleet_store::{
 use tokio::time;
 use tracing::Span;
 
-use crate::upstream::{Create, Upstream};
+use crate::{
+    focus::Focuses,
+    upstream::{Create, Upstream},
+};
+
+mod focus;
 
 mod projects;
 
@@ -42,9 +48,36 @@ const UNDER_WAY_RETRY_MS: u64 = 1_000;
 pub struct Sessions {
     directory: Arc<dyn Directory>,
     upstream: Arc<Upstream>,
+    focuses: Focuses,
+    auto_focus_new: bool,
     limits: Limits,
     size: Size,
     tasks: Tasks,
+}
+
+/// What sessions are put together from.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where they are.
+    pub directory: Arc<dyn Directory>,
+    /// Who runs them.
+    pub upstream: Arc<Upstream>,
+    /// Which of them are focused.
+    pub focuses: Focuses,
+    /// A new one is focused at once.
+    pub auto_focus_new: bool,
+    /// How many there may be.
+    pub limits: Limits,
+    /// The size of one for which nobody gives one.
+    pub size: Size,
+    /// Where what must be finished runs.
+    pub tasks: Tasks,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("limits", &self.limits).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Sessions {
@@ -54,22 +87,11 @@ impl std::fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    /// Sessions of this directory, run by the workers of this upstream.
+    /// Sessions of that directory, run by the workers of that upstream.
     #[must_use]
-    pub fn new(
-        directory: Arc<dyn Directory>,
-        upstream: Arc<Upstream>,
-        limits: Limits,
-        tasks: Tasks,
-    ) -> Self {
-        Self { directory, upstream, limits, size: DEFAULT_SIZE, tasks }
-    }
-
-    /// With this size for sessions for which nobody gives one.
-    #[must_use]
-    pub fn with_size(mut self, size: Size) -> Self {
-        self.size = size;
-        self
+    pub fn new(parts: Parts) -> Self {
+        let Parts { directory, upstream, focuses, auto_focus_new, limits, size, tasks } = parts;
+        Self { directory, upstream, focuses, auto_focus_new, limits, size, tasks }
     }
 
     /// Where this actor's new sessions, projects and aliases live: an administrator of every
@@ -189,10 +211,19 @@ impl Sessions {
         project: &ProjectId,
         page: &Page,
     ) -> Result<Listing, Refusal> {
-        let tenant = Self::home(actor);
+        self.list_in(actor, &Self::home(actor), project, page).await
+    }
+
+    async fn list_in(
+        &self,
+        actor: &Actor,
+        tenant: &TenantId,
+        project: &ProjectId,
+        page: &Page,
+    ) -> Result<Listing, Refusal> {
         let mut kept = Kept::new(page);
         loop {
-            let listing = self.directory.list_project(&tenant, project, &kept.page()).await?;
+            let listing = self.directory.list_project(tenant, project, &kept.page()).await?;
             let within_reach = |s: &Session| actor.may(Operation::Read, &s.tenant, &s.user).is_ok();
             if let Some(listing) = kept.take(listing, within_reach) {
                 return Ok(listing);
@@ -221,15 +252,20 @@ impl Sessions {
         }
     }
 
-    /// All of the project's sessions that are within the actor's reach and not closed.
+    /// All sessions of a tenant's project that are within the actor's reach and not closed.
     ///
     /// # Errors
     /// Only the store's.
-    pub async fn list(&self, actor: &Actor, project: &ProjectId) -> Result<Vec<Session>, Refusal> {
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        tenant: &TenantId,
+        project: &ProjectId,
+    ) -> Result<Vec<Session>, Refusal> {
         let mut sessions = Vec::new();
         let mut page = Page { after: None, limit: MAX_PAGE };
         loop {
-            let listing = self.list_project(actor, project, &page).await?;
+            let listing = self.list_in(actor, tenant, project, &page).await?;
             sessions.extend(listing.sessions);
             page.after = listing.next;
             if page.after.is_none() {
@@ -327,6 +363,9 @@ impl Sessions {
         {
             // It expires by itself in ten seconds.
             tracing::warn!(%error, "a reservation could not be given back");
+        }
+        if let Ok(session) = &started {
+            self.auto_focus(session).await;
         }
         started
     }

@@ -5,8 +5,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{BadText, Spoken, Tell};
-use crate::ws::v1::Reply;
+use super::{BadText, PathStatus, Spoken, Tell};
+use crate::{focus::FocusState, ws::v1::Reply};
 
 /// One file of vectors.
 #[derive(Deserialize)]
@@ -58,6 +58,17 @@ enum Canonical {
     Message(Box<Reply>),
     Output(String),
     Gap { status: String, reason: String },
+    Path(PathTold),
+    Synced(FocusState),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PathTold {
+    status: PathStatus,
+    reason: Option<String>,
+    retry_count: Option<u32>,
+    focus: FocusState,
 }
 
 impl Vectors {
@@ -87,6 +98,13 @@ impl Vectors {
             let tell = match &told.tell {
                 Canonical::Output(data) => Tell::Output(data),
                 Canonical::Gap { status, reason } => Tell::Gap { status, reason },
+                Canonical::Path(PathTold { status, reason, retry_count, focus }) => Tell::Path {
+                    status: *status,
+                    reason: reason.as_deref(),
+                    retry_count: *retry_count,
+                    focus,
+                },
+                Canonical::Synced(focus) => Tell::Synced { focus },
                 Canonical::Message(reply) => {
                     Tell::Message { id: reply.id.as_deref(), message: &reply.message }
                 }

@@ -8,7 +8,7 @@ use termfleet_session::{
 };
 
 use super::{Action, RequestId, Tier};
-use crate::{rest::Session, ws::frame::Reason};
+use crate::{focus::FocusState, rest::Session, ws::frame::Reason};
 
 /// Who the server takes the client for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +107,9 @@ pub struct ErrorMessage {
     /// Where output ends (2007).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<Offset>,
+    /// The focus as it is (1005).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus_state: Option<Box<FocusState>>,
 }
 
 /// Something that happened in a session.
@@ -241,6 +244,8 @@ pub enum ServerMessage {
     Subscribed {
         /// Which project.
         project_id: ProjectId,
+        /// Its focus.
+        focus_state: FocusState,
         /// Its sessions.
         sessions: Vec<Session>,
     },
@@ -248,6 +253,23 @@ pub enum ServerMessage {
     Unsubscribed {
         /// Which project.
         project_id: ProjectId,
+    },
+    /// The focus was changed on request, or was so already.
+    Focused {
+        /// As it is now.
+        focus_state: FocusState,
+    },
+    /// A session of a subscribed project gained or lost the focus.
+    FocusUpdate {
+        /// Which session.
+        session_id: String,
+        /// It gained the focus.
+        focused: bool,
+        /// The project's focus after that.
+        #[serde(flatten)]
+        focus: FocusState,
+        /// The server's clock, milliseconds since 1970.
+        timestamp: u64,
     },
     /// A session of a subscribed project appeared.
     SessionCreated {
@@ -312,6 +334,7 @@ impl ErrorMessage {
             retry_after_ms: refusal.retry_after_ms,
             next_input_offset: current.filter(|_| !is_output),
             offset: current.filter(|_| is_output),
+            focus_state: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use termfleet_proto::{
 use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
+    focus::FocusSet,
     ids::ProjectId,
     record::Session,
 };
@@ -16,12 +17,14 @@ use termfleet_session::{
 use super::{
     Connection,
     close::Closing,
-    errand::{self, NEVER_CAME, Outcome},
+    errand::{self, Created, NEVER_CAME, Outcome},
     seats::{Seat, Wish},
     tell::About,
-    watch,
+    voice::Voice,
+    watch::{self, Seen},
 };
 use crate::{
+    sessions::Sessions,
     upstream::{Attach, SeatKey},
     ws::CloseCode,
 };
@@ -30,7 +33,7 @@ impl Connection {
     /// Looks for the session of a seat.
     pub(super) fn look_for(&mut self, key: SeatKey, name: String) -> Result<(), Closing> {
         let (edge, actor) = (Arc::clone(&self.edge), self.actor()?.clone());
-        if self.path.is_some() {
+        if self.path.is_some() || matches!(self.voice, Voice::FocusSync) {
             self.errands.run(async move {
                 let found = errand::find_patiently(edge, actor, name).await;
                 Outcome::Found(key, found.map(Box::new))
@@ -49,25 +52,43 @@ impl Connection {
         match outcome {
             Outcome::Found(key, Ok(session)) => self.found(key, &session),
             Outcome::Found(key, Err(refusal)) => self.not_found(key, refusal),
-            Outcome::Created(id, key, Ok(session)) => self.created(id, key, &session),
+            Outcome::Created(id, key, Ok(created)) => self.created(id, key, *created),
             Outcome::Created(id, key, Err(refusal)) => self.not_created(id, key, &refusal),
             Outcome::Closed(id, name, Ok(session)) => self.closed(id, &name, &session),
             Outcome::Closed(id, name, Err(refusal)) => {
                 self.refuse(About::named(id, &name), &refusal)
             }
-            Outcome::Watched { id, implied, project, watch } => match watch {
-                Ok((watch, sessions)) => {
-                    let seen = sessions.iter().map(rest::Session::from).collect();
-                    if !self.watches.add(project.clone(), watch) {
-                        let text = "this socket watches as many projects as it may";
-                        let refusal = Refusal::new(Code::ResourceExhausted, text);
-                        return self.unwatched(id, implied, &refusal);
-                    }
-                    if implied { Ok(()) } else { self.subscribed(id, project, seen) }
+            Outcome::Watched { id, implied, project, watch } => {
+                let seen = watch.and_then(|seen| self.take_watch(&project, *seen));
+                match seen {
+                    Ok(_) if implied => Ok(()),
+                    Ok((sessions, set)) => self.subscribed(id, project, &sessions, &set),
+                    Err(refusal) => self.unwatched(id, implied, &refusal),
                 }
-                Err(refusal) => self.unwatched(id, implied, &refusal),
-            },
+            }
+            Outcome::WatchedFirst(key, session, watch) => {
+                match watch.and_then(|seen| self.take_watch(&session.project, *seen)) {
+                    Ok(_) => self.take_seat(key, &session),
+                    Err(refusal) => self.unseat(key, &refusal),
+                }
+            }
+            Outcome::Refocused(asker, changed) => self.refocused(asker, changed),
+            Outcome::Synced(name, focus) => self.focus_synced(&name, focus),
         }
+    }
+
+    /// Watches a project from now on; answers its sessions and its focus as they are.
+    fn take_watch(
+        &mut self,
+        project: &ProjectId,
+        seen: Seen,
+    ) -> Result<(Vec<Session>, Arc<FocusSet>), Refusal> {
+        let Seen { watch, sessions, set } = seen;
+        if self.watches.add(project.clone(), watch) {
+            return Ok((sessions, set));
+        }
+        let text = "this socket watches as many projects as it may";
+        Err(Refusal::new(Code::ResourceExhausted, text))
     }
 
     fn found(&mut self, key: SeatKey, session: &Session) -> Result<(), Closing> {
@@ -78,13 +99,26 @@ impl Connection {
                 return self.unseat(key, &refusal);
             }
         }
-        if self.voice.is_text() && self.joins_another(key, session) {
-            return Ok(());
+        if let Some(seat) = self.seats.get(key) {
+            seat.session = Some(session.id.clone());
+            seat.place = Some((session.tenant.clone(), session.project.clone()));
         }
+        if self.voice.is_text()
+            && let Some(other) = self.joins_another(key, session)
+        {
+            return self.ask_waiting(other);
+        }
+        // Its first word is of the focus.
+        if matches!(self.voice, Voice::FocusSync) && !self.watches.contains(&session.project) {
+            return self.watch_first(key, session.clone());
+        }
+        self.take_seat(key, session)
+    }
+
+    fn take_seat(&mut self, key: SeatKey, session: &Session) -> Result<(), Closing> {
         let actor = self.actor()?.clone();
         let Some(seat) = self.seats.get(key) else { return Ok(()) };
         let Wish { client, attempt, resume, tier, size, snapshot_rows } = seat.wish.clone();
-        seat.session = Some(session.id.clone());
         let attach = Attach {
             session: session.id.clone(),
             actor,
@@ -99,6 +133,7 @@ impl Connection {
         match self.edge.upstream.attach(session, attach, &self.inbox, key) {
             Ok(attachment) => {
                 seat.attachment = Some(attachment);
+                self.ask_waiting(key)?;
                 self.watch_along(session)
             }
             Err(refusal) => self.unseat(key, &refusal),
@@ -139,8 +174,9 @@ impl Connection {
         &mut self,
         id: Option<RequestId>,
         key: Option<SeatKey>,
-        session: &Session,
+        created: Created,
     ) -> Result<(), Closing> {
+        let Created { session, shown } = created;
         let name = match key.and_then(|key| self.seats.get(key)) {
             Some(seat) if !seat.name.is_empty() => seat.name.clone(),
             Some(seat) => {
@@ -150,12 +186,12 @@ impl Connection {
             }
             None => session.id.to_string(),
         };
-        let message = ServerMessage::Created { session: Box::new(session.into()) };
+        let message = ServerMessage::Created { session: Box::new(shown) };
         self.tell(id, Some(&name), message)?;
         match key {
             Some(key) => {
                 self.names.add(name, key);
-                self.found(key, session)
+                self.found(key, &session)
             }
             None => Ok(()),
         }
@@ -200,8 +236,19 @@ impl Connection {
     ) -> Result<(), Closing> {
         let (edge, actor) = (Arc::clone(&self.edge), self.actor()?.clone());
         self.errands.run(async move {
-            let watch = watch::watch(edge, actor, project.clone()).await;
-            Outcome::Watched { id, implied, project, watch }
+            let tenant = Sessions::home(&actor);
+            let watch = watch::watch(edge, actor, tenant, project.clone()).await;
+            Outcome::Watched { id, implied, project, watch: watch.map(Box::new) }
+        });
+        Ok(())
+    }
+
+    fn watch_first(&mut self, key: SeatKey, session: Session) -> Result<(), Closing> {
+        let (edge, actor) = (Arc::clone(&self.edge), self.actor()?.clone());
+        let (tenant, project) = (session.tenant.clone(), session.project.clone());
+        self.errands.run(async move {
+            let watch = watch::watch(edge, actor, tenant, project).await;
+            Outcome::WatchedFirst(key, Box::new(session), watch.map(Box::new))
         });
         Ok(())
     }
@@ -224,11 +271,17 @@ impl Connection {
         &mut self,
         id: Option<RequestId>,
         project_id: ProjectId,
-        sessions: Vec<rest::Session>,
+        sessions: &[Session],
+        set: &FocusSet,
     ) -> Result<(), Closing> {
+        let shown = |session| rest::Session::from(session).with_focus(set);
+        let sessions = sessions.iter().map(shown).collect();
         if !self.voice.is_text() {
-            return self.tell(id, None, ServerMessage::Subscribed { project_id, sessions });
+            let focus_state = self.edge.sessions.focus_state(&project_id, set);
+            let subscribed = ServerMessage::Subscribed { project_id, focus_state, sessions };
+            return self.tell(id, None, subscribed);
         }
+        let sessions: Vec<rest::Session> = sessions;
         for session in sessions {
             let name =
                 session.id.parse().map_or_else(|_| session.id.clone(), |id| self.name_of(&id));

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{
     Connection,
     close::Closing,
-    errand::Outcome,
+    errand::{self, Outcome},
     seats::{Channel, Pending, SNAPSHOT_ROWS, Seat, Wish},
     tell::About,
     trace,
@@ -96,7 +96,9 @@ impl Connection {
             }
             ClientMessage::Control { channel, action } => self.control(id, channel, action),
             ClientMessage::Close { session_id } => self.close(id, session_id),
-            ClientMessage::Focus { .. } => self.not_yet(About::request(id), "focus"),
+            ClientMessage::Focus { project_id, changes, expected_version } => {
+                self.refocus(id, project_id, changes, expected_version)
+            }
             ClientMessage::Subscribe { project_id } => self.watch(id, false, project_id),
             ClientMessage::Unsubscribe { project_id } => {
                 self.watches.remove(&project_id);
@@ -129,8 +131,7 @@ impl Connection {
         }
         let (sessions, actor) = (self.edge.sessions.clone(), self.actor()?.clone());
         self.errands.run(async move {
-            let created = sessions.create(&actor, request).await;
-            Outcome::Created(id, None, created.map(Box::new))
+            Outcome::Created(id, None, errand::create(&sessions, &actor, request).await)
         });
         Ok(())
     }
@@ -264,7 +265,7 @@ impl Connection {
     }
 
     fn close(&mut self, id: Option<RequestId>, name: String) -> Result<(), Closing> {
-        if self.path.as_ref().is_some_and(|path| *path != name) && !self.is_seated(&name) {
+        if self.path.is_some() && !self.is_its_own(&name) {
             let refusal = bad("this socket is another session's");
             return self.refuse(About::named(id, &name), &refusal);
         }
@@ -288,9 +289,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Does a seat of this socket sit at the session of that id?
-    fn is_seated(&self, name: &str) -> bool {
-        self.seats.iter().any(|(_, seat)| seat.session_id() == name)
+    /// Is it the session of this socket's address, by that name or by its id?
+    pub(super) fn is_its_own(&self, name: &str) -> bool {
+        self.path.as_deref() == Some(name)
+            || self.seats.iter().any(|(_, seat)| seat.session_id() == name)
     }
 
     /// Does something about the seat that a channel stands for. An ended channel is no mistake: the

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use termfleet_proto::ws::{
     frame::{Reason, ServerFrame},
-    text::Tell,
+    text::{PathStatus, Tell},
     v1::{Attached, EventKind, ServerMessage},
 };
 use termfleet_session::{
@@ -26,6 +26,9 @@ impl Connection {
     pub(super) fn deliver(&mut self, key: SeatKey, delivery: Delivery) -> Result<(), Closing> {
         match delivery {
             Delivery::Attached(attached, Answers::Attach) => self.attached(key, *attached),
+            Delivery::Away { attempts } => {
+                self.say_path(key, PathStatus::Disconnected, None, Some(attempts))
+            }
             Delivery::Attached(attached, Answers::Sync(token)) => {
                 self.synced(key, *attached, token)
             }
@@ -70,6 +73,8 @@ impl Connection {
         let attached = Attached { channel, replaces, ..attached };
         self.refuse_bad_offset(key, &attached)?;
         self.tell(id, Some(&name), ServerMessage::Attached(attached))?;
+        self.say_path(key, PathStatus::Connected, None, None)?;
+        self.ask_waiting(key)?;
         self.release(key, tokio::time::Instant::now());
         Ok(())
     }
@@ -136,19 +141,19 @@ impl Connection {
     /// Says output as text. The message that the session's gap may have needed waits in front.
     fn say_output(&mut self, key: SeatKey, text: Option<&str>, end: Offset) -> Result<(), Closing> {
         let Some(text) = text else { return Ok(()) };
-        let name = self.seats.get(key).map(|seat| seat.name.clone());
         while self.outgoing.put_message() {}
-        if let Some(message) = self.voice.text(name.as_deref(), Tell::Output(text)) {
+        let named = self.seats.look(key).map(Seat::named).unwrap_or_default();
+        if let Some(message) = self.voice.text(named, Tell::Output(text)) {
             self.outgoing.put_output(&message, key, end);
         }
         Ok(())
     }
 
     fn say_gap(&mut self, key: SeatKey, reason: Reason) -> Result<(), Closing> {
-        let Some(seat) = self.seats.get(key) else { return Ok(()) };
-        let (name, status) = (seat.name.clone(), seat.status.clone());
         let reason = reason_name(reason);
-        match self.voice.text(Some(&name), Tell::Gap { status: &status, reason }) {
+        self.say_path(key, PathStatus::Connected, Some(reason), None)?;
+        let Some(seat) = self.seats.look(key) else { return Ok(()) };
+        match self.voice.text(seat.named(), Tell::Gap { status: &seat.status, reason }) {
             Some(message) => self.outgoing.say(message),
             None => Ok(()),
         }
@@ -223,6 +228,7 @@ impl Connection {
         let exited = matches!(event, EventKind::Exited { .. });
         if exited && self.voice.is_text() {
             self.finish_text(key)?;
+            self.say_path(key, PathStatus::Disconnected, Some("exited"), None)?;
         }
         self.tell(None, Some(&name), ServerMessage::Event { session_id, channel, event })?;
         if exited && self.voice.is_text() {
@@ -252,8 +258,9 @@ impl Connection {
 
     fn ended(&mut self, key: SeatKey, ending: Ending) -> Result<(), Closing> {
         self.finish_text(key)?;
-        let Some(seat) = self.forget(key) else { return Ok(()) };
         let Ending { code, reason, exit_code, signal } = ending;
+        self.say_path(key, status_at_end(code), Some(&reason), None)?;
+        let Some(seat) = self.forget(key) else { return Ok(()) };
         if let Some(channel) = seat.channel {
             let session_id = seat.session_id();
             let detached = ServerMessage::Detached {
@@ -288,6 +295,15 @@ fn note_attached(seat: &mut Seat, attached: &Attached) {
     seat.told_forbidden = false;
     if let Some(screen) = &mut seat.screen {
         screen.attached(attached);
+    }
+}
+
+/// Did the session end, or was only the way to it lost?
+fn status_at_end(code: Option<Code>) -> PathStatus {
+    let ended = [Code::SessionEnded, Code::ProcessKilled, Code::TakenOver];
+    match code {
+        Some(code) if !ended.contains(&code) => PathStatus::Error,
+        Some(_) | None => PathStatus::Disconnected,
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use termfleet_proto::ws::v1::RequestId;
+use termfleet_proto::{focus::FocusState, rest, ws::v1::RequestId};
 use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
@@ -15,8 +15,13 @@ use termfleet_session::{
 use tokio::{sync::Semaphore, time};
 use tracing::Span;
 
-use super::watch::Watch;
-use crate::{edge::Edge, upstream::SeatKey};
+use super::{focus::Asker, watch::Seen};
+use crate::{
+    edge::Edge,
+    focus::{NotFocused, Refocused},
+    sessions::Sessions,
+    upstream::SeatKey,
+};
 
 /// Errands of one socket at a time. A client that asks for more waits until one is done.
 const MOST: usize = 32;
@@ -43,7 +48,7 @@ pub(super) enum Outcome {
     /// The session that a seat is for.
     Found(SeatKey, Result<Box<Session>, Refusal>),
     /// A session was to be created; in dialects of text a seat waits for it.
-    Created(Option<RequestId>, Option<SeatKey>, Result<Box<Session>, Refusal>),
+    Created(Option<RequestId>, Option<SeatKey>, Result<Box<Created>, Refusal>),
     /// A session was to be closed.
     Closed(Option<RequestId>, String, Result<Box<Session>, Refusal>),
     /// A project was to be watched; `asked`: the client did so.
@@ -54,9 +59,24 @@ pub(super) enum Outcome {
         implied: bool,
         /// Which project.
         project: ProjectId,
-        /// Its changes, and its sessions as they are.
-        watch: Result<(Watch, Vec<Session>), Refusal>,
+        /// Its changes, and what it is like now.
+        watch: Result<Box<Seen>, Refusal>,
     },
+    /// A session's project was to be watched before a seat at it is taken.
+    WatchedFirst(SeatKey, Box<Session>, Result<Box<Seen>, Refusal>),
+    /// The focus was to be changed.
+    Refocused(Asker, Result<Box<Refocused>, Box<NotFocused>>),
+    /// The focus was asked for, about a session of that name.
+    Synced(String, Result<Box<FocusState>, Refusal>),
+}
+
+/// A session that was created, and how it is shown.
+#[derive(Debug)]
+pub(super) struct Created {
+    /// It.
+    pub(super) session: Session,
+    /// With its focus.
+    pub(super) shown: rest::Session,
 }
 
 type Running = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -100,6 +120,17 @@ impl Errands {
     pub(super) async fn next(&mut self) -> Option<Done> {
         self.running.next().await
     }
+}
+
+/// A session that a client wants.
+pub(super) async fn create(
+    sessions: &Sessions,
+    actor: &Actor,
+    request: rest::CreateSession,
+) -> Result<Box<Created>, Refusal> {
+    let session = sessions.create(actor, request).await?;
+    let shown = sessions.shown_one(&session).await;
+    Ok(Box::new(Created { session, shown }))
 }
 
 /// A session by the name that a client gave, if it may be read.

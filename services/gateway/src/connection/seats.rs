@@ -3,14 +3,17 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use termfleet_proto::ws::v1::{RequestId, Tier};
+use termfleet_proto::ws::{
+    text::Said,
+    v1::{RequestId, Tier},
+};
 use termfleet_session::{
-    ids::{Attempt, ChannelId, ClientId, Epoch, Offset, SessionId},
+    ids::{Attempt, ChannelId, ClientId, Epoch, Offset, ProjectId, SessionId, TenantId},
     limits::{CHANNELS_PER_SOCKET, Size},
 };
 use tokio::time::Instant;
 
-use super::{screen::Screen, typing::Typing};
+use super::{screen::Screen, typing::Typing, voice::Named};
 use crate::upstream::{Attachment, SeatKey, Token};
 
 /// Rows of scrollback that a client gets that does not say how many (`byte-lane.md` §3).
@@ -48,6 +51,10 @@ pub(super) struct Seat {
     pub(super) request: Option<RequestId>,
     /// The session, once it is found.
     pub(super) session: Option<SessionId>,
+    /// Its project, once it is found.
+    pub(super) place: Option<(TenantId, ProjectId)>,
+    /// What a client of text asked of it before it was found.
+    pub(super) waiting: Vec<Said>,
     /// The way to it, once it is asked for.
     pub(super) attachment: Option<Attachment>,
     /// What the client calls it, once it is attached.
@@ -94,6 +101,8 @@ impl Seat {
             wish,
             request: None,
             session: None,
+            place: None,
+            waiting: Vec::new(),
             attachment: None,
             channel: None,
             pending: HashMap::new(),
@@ -113,6 +122,12 @@ impl Seat {
     /// The session's id, or while it is not known the client's name for it.
     pub(super) fn session_id(&self) -> String {
         self.session.as_ref().map_or_else(|| self.name.clone(), SessionId::to_string)
+    }
+
+    /// What a client of text calls the session, and its project.
+    pub(super) fn named(&self) -> Named<'_> {
+        let project = self.place.as_ref().map(|(_, project)| project);
+        Named { name: Some(&self.name), project }
     }
 
     /// A `sync` is on its way: acknowledgements of what was sent before it mean nothing after it.
@@ -183,6 +198,10 @@ impl Seats {
 
     pub(super) fn get(&mut self, key: SeatKey) -> Option<&mut Seat> {
         self.seats.get_mut(&key)
+    }
+
+    pub(super) fn look(&self, key: SeatKey) -> Option<&Seat> {
+        self.seats.get(&key)
     }
 
     /// What the client means by this number.

@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use termfleet_proto::{
+    focus::FocusState,
     rest,
     ws::v1::{ErrorMessage, RequestId, ServerMessage},
 };
 use termfleet_runtime::clock;
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{ChannelId, SessionId},
+    ids::{ChannelId, ProjectId, SessionId},
     record::Exit,
 };
 use tokio::time::Instant;
 
-use super::{Connection, close::Closing, watch::Notice};
+use super::{Connection, close::Closing, voice::Named, watch::Notice};
 use crate::{upstream::SeatKey, ws::CloseCode};
 
 /// What a message is about.
@@ -28,6 +29,8 @@ pub(super) struct About {
     pub(super) session: Option<String>,
     /// The session as a client of text names it.
     pub(super) name: Option<String>,
+    /// Its project, where it is known.
+    pub(super) project: Option<ProjectId>,
 }
 
 impl About {
@@ -39,7 +42,7 @@ impl About {
     /// About a session that the client named so.
     pub(super) fn named(id: Option<RequestId>, name: &str) -> Self {
         let name = Some(name.to_owned());
-        Self { id, channel: None, session: name.clone(), name }
+        Self { id, session: name.clone(), name, ..Self::default() }
     }
 }
 
@@ -52,6 +55,7 @@ impl Connection {
             channel: seat.channel,
             session: Some(seat.session_id()),
             name: Some(seat.name.clone()),
+            project: seat.place.as_ref().map(|(_, project)| project.clone()),
         }
     }
 
@@ -62,16 +66,33 @@ impl Connection {
         name: Option<&str>,
         message: ServerMessage,
     ) -> Result<(), Closing> {
-        match self.voice.message(id, name, message) {
+        let named = Named { name, project: self.project_of(name) };
+        match self.voice.message(id, named, message) {
             Some(text) => self.outgoing.say(text),
             None => Ok(()),
         }
     }
 
+    /// The project of the session that the client calls so, while a seat is there.
+    fn project_of(&self, name: Option<&str>) -> Option<&ProjectId> {
+        let seat = self.seats.look(self.names.seat(name?)?)?;
+        seat.place.as_ref().map(|(_, project)| project)
+    }
+
     /// Tells the client that something was refused. Bad messages are counted.
     pub(super) fn refuse(&mut self, about: About, refusal: &Refusal) -> Result<(), Closing> {
+        self.refuse_with(about, refusal, None)
+    }
+
+    /// The same, with the focus as it is.
+    pub(super) fn refuse_with(
+        &mut self,
+        about: About,
+        refusal: &Refusal,
+        focus_state: Option<Box<FocusState>>,
+    ) -> Result<(), Closing> {
         self.edge.metrics.refused(refusal.code);
-        self.tell_error(about, ErrorMessage::of(refusal))?;
+        self.tell_error(about, ErrorMessage { focus_state, ..ErrorMessage::of(refusal) })?;
         let bad = matches!(refusal.code, Code::BadMessage | Code::MessageTooLarge);
         if bad && self.offences.note(Instant::now()) {
             return Err(Closing::new(CloseCode::POLICY, "too many bad messages"));
@@ -89,25 +110,32 @@ impl Connection {
     }
 
     fn tell_error(&mut self, about: About, error: ErrorMessage) -> Result<(), Closing> {
-        let About { id, channel, session, name } = about;
-        let error = ErrorMessage { channel, session_id: session, ..error };
-        self.tell(id, name.as_deref(), ServerMessage::Error(error))
+        let About { id, channel, session, name, project } = about;
+        let name = name.as_deref();
+        let message = ServerMessage::Error(ErrorMessage { channel, session_id: session, ..error });
+        // A seat that was given up does not tell its project any more.
+        let named = Named { name, project: project.as_ref().or(self.project_of(name)) };
+        match self.voice.message(id, named, message) {
+            Some(text) => self.outgoing.say(text),
+            None => Ok(()),
+        }
     }
 
     /// Something happened in a watched project.
     pub(super) fn noticed(&mut self, notice: Notice) -> Result<(), Closing> {
         match notice {
-            Notice::Created(session) => {
+            Notice::Created(session, set) => {
                 let name = self.name_of(&session.id);
-                let session = Box::new(rest::Session::from(&*session));
+                let session = Box::new(rest::Session::from(&*session).with_focus(&set));
                 self.tell(None, Some(&name), ServerMessage::SessionCreated { session })
             }
-            Notice::Updated(session) => {
+            Notice::Updated(session, set) => {
                 let name = self.name_of(&session.id);
-                let session = Box::new(rest::Session::from(&*session));
+                let session = Box::new(rest::Session::from(&*session).with_focus(&set));
                 self.tell(None, Some(&name), ServerMessage::SessionUpdated { session })
             }
             Notice::Closed(id, exit) => self.session_closed(&id, exit),
+            Notice::Focus(project, step, set) => self.focus_moved(&project, &step, &set),
         }
     }
 

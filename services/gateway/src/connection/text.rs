@@ -10,11 +10,12 @@ use bytes::Bytes;
 use termfleet_proto::{
     rest::CreateSession,
     ws::{
-        terminal_direct_v1, terminal_v1,
+        focus_sync_v1, terminal_direct_v1, terminal_v1,
         text::{BadText, Said, Spoken},
-        v1::{Action, Auth, Tier},
+        v1::{Action, Auth, ServerMessage, Tier},
     },
 };
+use termfleet_runtime::clock;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Attempt, ClientId, SessionId},
@@ -28,7 +29,7 @@ use super::{
     Connection,
     canonical::{bad, bad_size, full_house},
     close::Closing,
-    errand::Outcome,
+    errand::{self, Outcome},
     screen::Screen,
     seats::{Channel, Pending, SNAPSHOT_ROWS, Seat, Wish},
     tell::About,
@@ -52,6 +53,11 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn add(&mut self, name: String, key: SeatKey) {
         self.seats.insert(name, key);
+    }
+
+    /// The seat that the client calls so.
+    pub(super) fn seat(&self, name: &str) -> Option<SeatKey> {
+        self.seats.get(name).copied()
     }
 
     pub(super) fn forget(&mut self, key: SeatKey) {
@@ -102,6 +108,7 @@ impl Connection {
             (Said::Handshake { token, user }, _) => self.handshake_again(token, user.as_deref()),
             (Said::Create { session }, name) => self.create_by_name(name, *session),
             (Said::Subscribe { project }, _) => self.watch(None, false, project),
+            (Said::Heartbeat, name) => self.beat_by_name(name),
             (said, Some(name)) => self.about_session(said, name),
             (said, None) => match self.path.clone() {
                 Some(path) => self.about_session(said, path),
@@ -117,6 +124,7 @@ impl Connection {
                 *used = form.unwrap_or(*used);
                 Ok(spoken)
             }
+            Voice::FocusSync => focus_sync_v1::read(text),
             Voice::Flat | Voice::Canonical => terminal_direct_v1::read(text),
         }
     }
@@ -151,16 +159,14 @@ impl Connection {
             Said::Input { data } => self.type_into(key, None, Bytes::from(data)),
             Said::Resize { cols, rows } => self.resize_by_name(key, cols, rows),
             Said::Close => self.close_by_name(name),
-            Said::Focus => {
-                let about = self.about(key, None);
-                self.not_yet(about, "focus")
-            }
+            said @ (Said::Focus { .. } | Said::Sync) => self.ask_of_found(key, said),
             Said::History => {
                 let about = self.about(key, None);
                 self.not_yet(about, "history")
             }
             // Handled before: they are about no session, or not about one that is there.
             Said::Disconnect
+            | Said::Heartbeat
             | Said::Handshake { .. }
             | Said::Create { .. }
             | Said::Subscribe { .. } => Ok(()),
@@ -205,24 +211,25 @@ impl Connection {
         Ok(Some(key))
     }
 
-    /// A session was found for a seat. True: another seat sits there already, under another name;
-    /// this one has become one with it.
-    pub(super) fn joins_another(&mut self, key: SeatKey, session: &Session) -> bool {
+    /// A session was found for a seat. Another seat sits there already, under another name: this
+    /// one has become one with it.
+    pub(super) fn joins_another(&mut self, key: SeatKey, session: &Session) -> Option<SeatKey> {
         self.names.note(&session.id);
         let same = |seat: &Seat| seat.session.as_ref() == Some(&session.id);
         let other = self.seats.iter().find(|(at, seat)| *at != key && same(seat));
         let Some(other) = other.map(|(at, _)| at) else {
             self.names.add(session.id.to_string(), key);
-            return false;
+            return None;
         };
-        let Some(joining) = self.forget(key) else { return true };
+        let Some(joining) = self.forget(key) else { return Some(other) };
         self.names.add(joining.name.clone(), other);
         if let Some(seat) = self.seats.get(other) {
             seat.name = joining.name;
             seat.typing.append(joining.typing);
+            seat.waiting.extend(joining.waiting);
         }
         self.release(other, Instant::now());
-        true
+        Some(other)
     }
 
     /// What a session of a watched project is called to this client.
@@ -250,8 +257,7 @@ impl Connection {
         let Some(key) = self.new_seat(name.clone().unwrap_or_default())? else { return Ok(()) };
         let (edge, actor) = (Arc::clone(&self.edge), self.actor()?.clone());
         self.errands.run(async move {
-            let created = edge.sessions.create(&actor, request).await;
-            Outcome::Created(name, Some(key), created.map(Box::new))
+            Outcome::Created(name, Some(key), errand::create(&edge.sessions, &actor, request).await)
         });
         Ok(())
     }
@@ -296,6 +302,14 @@ impl Connection {
             return Ok(());
         }
         self.watch(None, true, session.project.clone())
+    }
+
+    /// A heartbeat of a client whose messages name a session.
+    fn beat_by_name(&mut self, name: Option<String>) -> Result<(), Closing> {
+        let name = name.or_else(|| self.path.clone());
+        let server_time = clock::now_ms();
+        let beat = ServerMessage::Heartbeat { timestamp: None, server_time };
+        self.tell(None, name.as_deref(), beat)
     }
 
     /// Sends input that waits for a seat. A client that knows no drivers takes the seat with it.

@@ -33,10 +33,11 @@ pub(super) fn said(said: &Said) -> Span {
         Said::Create { .. } => span("create"),
         Said::Close => span("close"),
         Said::Disconnect => span("disconnect"),
-        Said::Focus => span("focus"),
+        Said::Focus { .. } => span("focus"),
+        Said::Sync => span("sync_focus"),
         Said::History => span("history"),
         Said::Subscribe { .. } => span("subscribe"),
-        Said::Input { .. } | Said::Resize { .. } => Span::none(),
+        Said::Input { .. } | Said::Resize { .. } | Said::Heartbeat => Span::none(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! In which words a socket's client is told things.
 
 use termfleet_proto::ws::{
-    terminal_direct_v1, terminal_v1,
+    focus_sync_v1, terminal_direct_v1, terminal_v1,
     text::Tell,
     v1::{Reply, RequestId, ServerMessage},
 };
 use termfleet_runtime::clock;
+use termfleet_session::ids::ProjectId;
 
 use crate::dialect::Dialect;
 
@@ -18,6 +19,17 @@ pub(super) enum Voice {
     Envelope(terminal_v1::Form),
     /// `terminal-direct.v1`.
     Flat,
+    /// `focus-sync.v1`.
+    FocusSync,
+}
+
+/// Which session a message of text is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Named<'a> {
+    /// What the client calls it.
+    pub(super) name: Option<&'a str>,
+    /// Its project, where it is known.
+    pub(super) project: Option<&'a ProjectId>,
 }
 
 impl From<Dialect> for Voice {
@@ -26,6 +38,7 @@ impl From<Dialect> for Voice {
             Dialect::TermfleetV1 => Self::Canonical,
             Dialect::TerminalV1 => Self::Envelope(terminal_v1::Form::default()),
             Dialect::TerminalDirectV1 => Self::Flat,
+            Dialect::FocusSyncV1 => Self::FocusSync,
         }
     }
 }
@@ -35,7 +48,7 @@ impl Voice {
     pub(super) fn is_text(self) -> bool {
         match self {
             Self::Canonical => false,
-            Self::Envelope(_) | Self::Flat => true,
+            Self::Envelope(_) | Self::Flat | Self::FocusSync => true,
         }
     }
 
@@ -43,11 +56,11 @@ impl Voice {
     pub(super) fn message(
         self,
         id: Option<RequestId>,
-        name: Option<&str>,
+        named: Named<'_>,
         message: ServerMessage,
     ) -> Option<String> {
         if self.is_text() {
-            return self.text(name, Tell::Message { id: id.as_deref(), message: &message });
+            return self.text(named, Tell::Message { id: id.as_deref(), message: &message });
         }
         let reply = serde_json::to_string(&Reply { id, message });
         if let Err(error) = &reply {
@@ -58,12 +71,14 @@ impl Voice {
     }
 
     /// The same for dialects of text alone.
-    pub(super) fn text(self, name: Option<&str>, tell: Tell<'_>) -> Option<String> {
+    pub(super) fn text(self, named: Named<'_>, tell: Tell<'_>) -> Option<String> {
+        let Named { name, project } = named;
         let now = clock::now_ms();
         match self {
             Self::Canonical => None,
             Self::Envelope(form) => terminal_v1::write(form, name, tell, now),
             Self::Flat => terminal_direct_v1::write(name, tell, now),
+            Self::FocusSync => focus_sync_v1::write(name, project, tell, now),
         }
     }
 }

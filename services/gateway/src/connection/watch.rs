@@ -1,5 +1,5 @@
-//! A project that a socket watches: its sessions are read first, hints after, and every hint is
-//! looked up, for a hint is never a truth.
+//! A project that a socket watches: its sessions and its focus are read first, news of them heard
+//! after, and of both only what this client may know and does not know yet.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -10,15 +10,18 @@ use std::{
 use futures_util::{Stream, StreamExt, stream};
 use termfleet_session::{
     code::Refusal,
-    ids::{ProjectId, SessionId},
+    focus::{FocusSet, Step},
+    ids::{ProjectId, SessionId, TenantId},
     record::{Exit, Session},
     role::{Actor, Operation},
     state::Status,
 };
-use termfleet_store::{Hint, Subscription};
 use tokio_stream::StreamMap;
 
-use crate::{edge::Edge, sessions::Sessions};
+use crate::{
+    edge::Edge,
+    projects::{News, Watching},
+};
 
 /// Projects that one socket may watch: more than a person has open, few enough that a socket
 /// stays cheap.
@@ -27,12 +30,14 @@ const MOST: usize = 32;
 /// Something happened in a watched project.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Notice {
-    /// A session appeared.
-    Created(Box<Session>),
+    /// A session appeared; with the focus of its project.
+    Created(Arc<Session>, Arc<FocusSet>),
     /// A session's record changed.
-    Updated(Box<Session>),
+    Updated(Arc<Session>, Arc<FocusSet>),
     /// A session ended.
     Closed(SessionId, Option<Exit>),
+    /// A session gained or lost the focus; with the focus of the project after that.
+    Focus(ProjectId, Step, Arc<FocusSet>),
 }
 
 /// What happens in one project.
@@ -42,6 +47,17 @@ impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Watch(…)")
     }
+}
+
+/// A project as it is when a socket begins to watch it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// What happens from then on.
+    pub(super) watch: Watch,
+    /// Its sessions that the client may know of.
+    pub(super) sessions: Vec<Session>,
+    /// Its focus.
+    pub(super) set: Arc<FocusSet>,
 }
 
 /// The projects that a socket watches.
@@ -89,34 +105,41 @@ impl Watches {
     }
 }
 
-/// Starts to watch a project; answers its sessions as they are now.
+/// Starts to watch a project.
 ///
 /// # Errors
 /// If the store cannot be reached.
 pub(super) async fn watch(
     edge: Arc<Edge>,
     actor: Actor,
+    tenant: TenantId,
     project: ProjectId,
-) -> Result<(Watch, Vec<Session>), Refusal> {
-    let subscription = edge.bus.subscribe(&Sessions::home(&actor), &project).await?;
-    let sessions = edge.sessions.list(&actor, &project).await?;
+) -> Result<Seen, Refusal> {
+    let watching = edge.projects.watch(&tenant, &project).await?;
+    let sessions = edge.sessions.list(&actor, &tenant, &project).await?;
     let known = sessions.iter().map(|session| session.id.clone()).collect();
-    let watcher = Watcher { edge, actor, project, subscription, known, backlog: VecDeque::new() };
+    let set = watching.set();
+    let backlog = VecDeque::new();
+    let watcher =
+        Watcher { edge, actor, tenant, project, watching, known, set: Arc::clone(&set), backlog };
     let notices = stream::unfold(watcher, |mut watcher| async move {
         let notice = watcher.next().await?;
         Some((notice, watcher))
     });
-    Ok((Watch(Box::pin(notices)), sessions))
+    Ok(Seen { watch: Watch(Box::pin(notices)), sessions, set })
 }
 
 struct Watcher {
     edge: Arc<Edge>,
     actor: Actor,
+    tenant: TenantId,
     project: ProjectId,
-    subscription: Subscription,
+    watching: Watching,
     /// Sessions that the client believes to be there.
     known: HashSet<SessionId>,
-    /// What one hint meant and was not told yet.
+    /// The focus that the client knows.
+    set: Arc<FocusSet>,
+    /// What one piece of news meant and was not told yet.
     backlog: VecDeque<Notice>,
 }
 
@@ -126,28 +149,28 @@ impl Watcher {
             if let Some(notice) = self.backlog.pop_front() {
                 return Some(notice);
             }
-            match self.subscription.recv().await? {
-                Hint::Session { id, what: _, version: _ } => self.look_up(id).await,
-                Hint::Focus { set: _ } => {}
-                Hint::Resync => self.look_at_all().await,
+            match self.watching.next().await? {
+                News::Session(session) => self.note(session),
+                News::Gone(id) => self.gone(id, None),
+                News::All(sessions) => {
+                    self.note_all(sessions.iter().cloned().map(Arc::new).collect());
+                }
+                News::Focus(set) => self.refocused(set),
+                News::Behind => self.look_at_all().await,
             }
         }
     }
 
-    async fn look_up(&mut self, id: SessionId) {
-        match self.edge.directory.get(&id).await {
-            Ok(Some(session)) => self.note(session),
-            Ok(None) => self.gone(id, None),
-            // A hint was lost, no more: the next one, or the next listing, tells the same.
-            Err(error) => tracing::debug!(%error, "a hint could not be looked up"),
+    async fn look_at_all(&mut self) {
+        self.refocused(self.watching.set());
+        match self.edge.sessions.list(&self.actor, &self.tenant, &self.project).await {
+            Ok(sessions) => self.note_all(sessions.into_iter().map(Arc::new).collect()),
+            // Whatever happens next tells the same.
+            Err(error) => tracing::debug!(%error, "a project could not be read again"),
         }
     }
 
-    async fn look_at_all(&mut self) {
-        let Ok(sessions) = self.edge.sessions.list(&self.actor, &self.project).await else {
-            tracing::debug!("a project could not be read again");
-            return;
-        };
+    fn note_all(&mut self, sessions: Vec<Arc<Session>>) {
         let mut missing = self.known.clone();
         for session in sessions {
             missing.remove(&session.id);
@@ -158,16 +181,17 @@ impl Watcher {
         }
     }
 
-    fn note(&mut self, session: Session) {
+    fn note(&mut self, session: Arc<Session>) {
         if self.actor.may(Operation::Read, &session.tenant, &session.user).is_err() {
             return;
         }
         if session.status == Status::Closed {
-            return self.gone(session.id, session.exit);
+            return self.gone(session.id.clone(), session.exit);
         }
+        let set = Arc::clone(&self.set);
         let notice = match self.known.insert(session.id.clone()) {
-            true => Notice::Created(Box::new(session)),
-            false => Notice::Updated(Box::new(session)),
+            true => Notice::Created(session, set),
+            false => Notice::Updated(session, set),
         };
         self.backlog.push_back(notice);
     }
@@ -176,5 +200,16 @@ impl Watcher {
         if self.known.remove(&id) {
             self.backlog.push_back(Notice::Closed(id, exit));
         }
+    }
+
+    /// One notice a session; where steps were missed several have one version.
+    fn refocused(&mut self, set: Arc<FocusSet>) {
+        if set.version <= self.set.version {
+            return;
+        }
+        for step in self.set.steps_to(&set) {
+            self.backlog.push_back(Notice::Focus(self.project.clone(), step, Arc::clone(&set)));
+        }
+        self.set = set;
     }
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, extract::State, routing};
-use termfleet_proto::rest::{
-    Problem, Project, ProjectPage, Resumed, Session, SessionPage, Suspended,
-};
+use termfleet_proto::rest::{Problem, Project, ProjectPage, Resumed, SessionPage, Suspended};
 use termfleet_session::{
     code::{Code, Refusal},
     ids::ProjectId,
@@ -69,7 +67,7 @@ async fn sessions(
 ) -> Answer<Json<SessionPage>> {
     let project = named(&project)?;
     let listing = edge.sessions.list_project(&caller.actor, &project, &paged.page()?).await?;
-    Ok(shown(&listing))
+    Ok(shown(&edge, &listing).await)
 }
 
 /// Stop the processes of a project's sessions; their state is kept, and input to them is refused
@@ -116,7 +114,7 @@ async fn resume(
     Name(project): Name,
 ) -> Answer<Json<Resumed>> {
     let resumed = edge.sessions.resume(&caller.actor, &named(&project)?).await?;
-    Ok(Json(Resumed { resumed_sessions: resumed.iter().map(Session::from).collect() }))
+    Ok(Json(Resumed { resumed_sessions: edge.sessions.shown(&resumed).await }))
 }
 
 /// The project that a path names.

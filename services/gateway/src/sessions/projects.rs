@@ -122,7 +122,7 @@ impl Sessions {
         if !actor.role.allows(Operation::Write) {
             return Err(Code::Forbidden.into());
         }
-        let mut sessions = self.list(actor, project).await?;
+        let mut sessions = self.list(actor, &Self::home(actor), project).await?;
         sessions.retain(|session| session.status.after(turn.step()).is_ok());
         let asked = sessions.len();
         let moving = stream::iter(sessions).map(|session| self.move_one(actor, session, turn));

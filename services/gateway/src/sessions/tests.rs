@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use termfleet_session::{
     ids::{Epoch, TenantId, UserId},
+    limits::DEFAULT_SIZE,
     record::{Counters, Mode},
     role::Role,
     state::Status,

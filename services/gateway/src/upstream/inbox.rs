@@ -45,6 +45,11 @@ pub(crate) type Token = u64;
 pub(crate) enum Delivery {
     /// The seat has a channel now, or another one, or was brought up to date.
     Attached(Box<Attached>, Answers),
+    /// The link is lost and looked for.
+    Away {
+        /// Attempts so far that failed.
+        attempts: u32,
+    },
     /// The seat was refused and is gone.
     AttachRefused(Refusal),
     /// Output from this offset on.

@@ -87,6 +87,7 @@ impl Link {
             channel: None,
             answered: false,
             away: Instant::now(),
+            attempts: 0,
             requests: 0,
         };
         state.seats.insert(id, seat);
@@ -227,8 +228,13 @@ impl Link {
         }
         for seat in state.seats.values_mut() {
             seat.requests = 0;
-            if seat.channel.take().is_some() {
-                seat.away = Instant::now();
+            match seat.channel.take() {
+                Some(_) => (seat.away, seat.attempts) = (Instant::now(), 0),
+                None => seat.attempts = seat.attempts.saturating_add(1),
+            }
+            if seat.answered {
+                // It has a slot of its own, so there is always room for it.
+                let _ = seat.inbox.push(seat.key, Delivery::Away { attempts: seat.attempts });
             }
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct Queue {
     input_ack: Option<(Offset, Offset)>,
     /// The last refusal of input: the offset to go on from is in it.
     input_refused: Option<Refusal>,
+    /// How often the link was looked for since it was lost.
+    away: Option<u32>,
     answers: VecDeque<Delivery>,
     items: VecDeque<Item>,
     bytes: usize,
@@ -73,6 +75,7 @@ impl Queue {
         match delivery {
             Delivery::InputAck { offset, echo } => self.input_ack = Some((offset, echo)),
             Delivery::InputRefused(refusal) => self.input_refused = Some(refusal),
+            Delivery::Away { attempts } => self.push_away(attempts),
             answer @ (Delivery::Refused(..) | Delivery::Done(..)) => self.push_answer(answer)?,
             Delivery::Output { offset, data } => self.push_output(offset, data)?,
             Delivery::Snapshot(snapshot) => self.push_snapshot(snapshot)?,
@@ -108,6 +111,16 @@ impl Queue {
             _ => self.items.push_back(Item::Other(other)),
         }
         Ok(())
+    }
+
+    /// An attachment that the socket has not heard of yet is over before it is told.
+    fn push_away(&mut self, attempts: u32) {
+        self.forget_attached();
+        self.away = Some(attempts);
+    }
+
+    fn forget_attached(&mut self) {
+        self.items.retain(|item| !matches!(item, Item::Other(Delivery::Attached(..))));
     }
 
     fn push_output(&mut self, offset: Offset, data: Bytes) -> Result<(), Overfull> {
@@ -150,7 +163,10 @@ impl Queue {
     }
 
     fn has_answers(&self) -> bool {
-        self.input_ack.is_some() || self.input_refused.is_some() || !self.answers.is_empty()
+        self.input_ack.is_some()
+            || self.input_refused.is_some()
+            || self.away.is_some()
+            || !self.answers.is_empty()
     }
 
     pub(super) fn has_items(&self) -> bool {
@@ -163,6 +179,9 @@ impl Queue {
         }
         if let Some(refusal) = self.input_refused.take() {
             return Some(Delivery::InputRefused(refusal));
+        }
+        if let Some(attempts) = self.away.take() {
+            return Some(Delivery::Away { attempts });
         }
         let (offset, echo) = self.input_ack.take()?;
         Some(Delivery::InputAck { offset, echo })
@@ -212,6 +231,7 @@ impl Queue {
                 };
             }
             Delivery::AttachRefused(_)
+            | Delivery::Away { .. }
             | Delivery::InputAck { .. }
             | Delivery::Event(_)
             | Delivery::InputRefused(_)
@@ -226,7 +246,7 @@ impl Queue {
         self.amid_snapshot = false;
         // An attachment that the socket never heard of is asked for anew; a new epoch that it has
         // not heard of is found out again by the worker.
-        self.items.retain(|item| !matches!(item, Item::Other(Delivery::Attached(..))));
+        self.forget_attached();
         self.position
     }
 }

@@ -12,8 +12,6 @@ async fn unknown_routes_and_those_of_later_versions_are_404() {
         ("GET", "/nope"),
         ("GET", "/api"),
         ("GET", "/api/terminal"),
-        ("PUT", "/api/terminal/sessions/x/focus"),
-        ("PUT", "/api/terminal/focus"),
         ("GET", "/api/terminal/metrics/system"),
         ("POST", "/api/terminal/projects/p/close"),
         ("GET", "/api/terminal/sessions/"),

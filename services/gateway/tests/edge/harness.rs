@@ -56,6 +56,7 @@ pub(crate) struct Setup {
     pub(crate) drain_deadline: Duration,
     /// Workers are those that the store lists.
     pub(crate) watched: bool,
+    pub(crate) focus: config::Focus,
 }
 
 impl Setup {
@@ -66,7 +67,9 @@ impl Setup {
             vec!["https://app.example".to_owned()],
         );
         let (limits, drain_deadline) = (Limits::default(), config::DRAIN_DEADLINE);
-        Self { auth: true, site, limits, workers: Vec::new(), drain_deadline, watched: false }
+        let focus = config::Focus::default();
+        let workers = Vec::new();
+        Self { auth: true, site, limits, workers, drain_deadline, watched: false, focus }
     }
 
     /// `--no-auth`.
@@ -99,12 +102,14 @@ impl Setup {
         let mut config = Config::new("test", "1.2.3", self.site);
         config.limits = self.limits;
         config.drain_deadline = self.drain_deadline;
+        config.focus = self.focus;
         config.proxies = vec!["127.0.0.9".parse().unwrap()];
         let parts = Parts {
             config,
             verifier: self.auth.then(|| Verifier::new(verifier).unwrap()),
             directory: store.clone(),
             bus: store.clone(),
+            focus: store.clone(),
             upstream: if self.watched {
                 Upstream::watch(store.clone(), Choosing::default(), capabilities, &tasks, &drain)
             } else {

@@ -6,6 +6,7 @@ mod harness;
 mod address;
 mod bodies;
 mod drain;
+mod focus;
 mod handshake;
 mod heads;
 mod host;

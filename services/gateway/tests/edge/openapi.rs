@@ -33,6 +33,9 @@ async fn it_describes_every_endpoint_and_the_sign_in() {
         ("/api/terminal/projects/{id}/sessions", &["get"]),
         ("/api/terminal/projects/{id}/suspend", &["post"]),
         ("/api/terminal/projects/{id}/resume", &["post"]),
+        ("/api/terminal/projects/{id}/focus", &["get"]),
+        ("/api/terminal/sessions/{id}/focus", &["put"]),
+        ("/api/terminal/focus", &["put"]),
     ] {
         for method in methods {
             assert!(json["paths"][path][method]["responses"].is_object(), "{method} {path}");

@@ -14,6 +14,8 @@ mod broken_link;
 mod canonical;
 mod drain;
 mod fleet;
+mod focus;
+mod focus_sync;
 mod messages;
 mod projects;
 mod seeds;

@@ -160,14 +160,10 @@ async fn messages_of_later_versions_say_so_and_attach() {
     let world = World::open().await;
     let session = world.session().await;
     let mut client = world.client("/terminal", "terminal.v1").await;
-    for kind in ["set_focus", "request_history"] {
-        client
-            .send(json!({ "type": kind, "sessionId": session, "payload": { "focused": true } }))
-            .await;
-        let error = client.json("error").await;
-        assert_eq!(error["payload"]["code"], 5003, "{kind}");
-        assert_eq!(error["payload"]["retryable"], false);
-    }
+    client.send(json!({ "type": "request_history", "sessionId": session })).await;
+    let error = client.json("error").await;
+    assert_eq!(error["payload"]["code"], 5003);
+    assert_eq!(error["payload"]["retryable"], false);
     until("an attachment", || world.worker.viewers() == 1).await;
 }
 

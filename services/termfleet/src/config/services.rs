@@ -28,6 +28,10 @@ impl Settings {
                 messages_burst: limits.messages_burst,
             },
             size: self.process.size,
+            focus: gateway::config::Focus {
+                max_per_project: self.focus.max_per_project as usize,
+                auto_focus_new: self.focus.auto_focus_new,
+            },
             drain_deadline: self.gateway.drain_deadline,
             ..gateway::Config::new(&self.gateway.id, version, self.server.site.clone())
         }

@@ -52,8 +52,10 @@ pub(super) struct Seat {
     pub(super) channel: Option<u64>,
     /// The worker has answered once.
     pub(super) answered: bool,
-    /// Since when there is no channel.
+    /// Since when there is no channel, …
     pub(super) away: Instant,
+    /// … and how many streams have failed since.
+    pub(super) attempts: u32,
     /// Requests that wait for an answer.
     pub(super) requests: usize,
 }

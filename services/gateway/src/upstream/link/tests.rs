@@ -122,6 +122,7 @@ async fn a_broken_link_asks_again_from_the_last_byte_taken() {
     bench.output(9, 45, b"late");
     bench.attached(Some(asked.request), None, 1, 45);
     bench.output(1, 45, b"again");
+    assert_eq!(bench.taken(&mut seat), Some(Delivery::Away { attempts: 0 }));
     assert!(matches!(bench.taken(&mut seat), Some(Delivery::Attached(..))));
     let output = Delivery::Output { offset: Offset::new(45), data: "again".into() };
     assert_eq!(bench.taken(&mut seat), Some(output));
@@ -174,7 +175,10 @@ async fn who_gets_no_answer_in_time_is_told_so() {
     let mut lost = bench.attach(2);
     bench.attached(Some(bench.asked().request), None, 9, 0);
     bench.taken(&mut lost);
-    bench.link.broken();
+    for attempts in 0..2 {
+        bench.link.broken();
+        assert_eq!(bench.taken(&mut lost), Some(Delivery::Away { attempts }));
+    }
     bench.link.sweep(Instant::now() + AWAY_TIME);
     let Some(Delivery::Detached(ending)) = bench.taken(&mut lost) else { panic!() };
     assert_eq!(ending.code, Some(Code::ConnectionFailed));

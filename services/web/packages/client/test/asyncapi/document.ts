@@ -5,11 +5,17 @@
 import { readFileSync } from "node:fs";
 import { Document } from "yaml";
 import { type Dialect, type Fields, type Frame, type Message, object, type Schema } from "./schema.ts";
+import { FOCUS_SYNC_V1 } from "./focus_sync_v1.ts";
 import { TERMFLEET_V1 } from "./termfleet_v1.ts";
 import { TERMINAL_DIRECT_V1 } from "./terminal_direct_v1.ts";
 import { TERMINAL_V1 } from "./terminal_v1.ts";
 
-export const DIALECTS: readonly Dialect[] = [TERMFLEET_V1, TERMINAL_V1, TERMINAL_DIRECT_V1];
+export const DIALECTS: readonly Dialect[] = [
+  TERMFLEET_V1,
+  TERMINAL_V1,
+  TERMINAL_DIRECT_V1,
+  FOCUS_SYNC_V1,
+];
 
 /** One shows how a message looks; all of them are in `proto/vectors`. */
 const MAX_EXAMPLES = 1;

@@ -6,7 +6,9 @@ import {
   type Dialect,
   type Fields,
   flag,
+  focusSet,
   list,
+  milliseconds,
   object,
   oneOf,
   project,
@@ -23,6 +25,7 @@ const epoch = described("The number of the session's shell.", count);
 const offset = described("Bytes of output since the epoch began.", count);
 const tier = oneOf("auto", "live", "preview", "events");
 const action = oneOf("take", "release", "interrupt", "clear", "kill", "restart");
+const focusState = object({ projectId: project, ...focusSet });
 const ended: Fields = { "exitCode?": whole, "signal?": whole };
 
 const attached: Fields = {
@@ -101,7 +104,11 @@ export const TERMFLEET_V1: Dialect = {
     view: says("The session is on the screen, or is not.", { channel, visible: flag }),
     control: says("Does something to the session.", { channel, action }),
     close: says("Ends a session and what runs in it.", { sessionId: session }),
-    focus: says("Changes the focus of a project.", { projectId: project }),
+    focus: says("Changes the focus of a project, in this order.", {
+      projectId: project,
+      changes: list(object({ sessionId: session, focused: flag })),
+      "expectedVersion?": described("Only if the focus is still at this version.", count),
+    }),
     subscribe: says("Hears of a project's sessions from now on.", { projectId: project }),
     unsubscribe: says("Hears of them no longer.", { projectId: project }),
     history: says("Asks for older lines.", { sessionId: session }),
@@ -145,7 +152,16 @@ export const TERMFLEET_V1: Dialect = {
     ]),
     subscribed: says("The project as it is; what changes follows.", {
       projectId: project,
+      focusState,
       sessions: list(rest("Session")),
+    }),
+    focused: says("The focus as it is now.", { focusState }),
+    focus_update: says("A session gained or lost the focus; the whole set as it is then.", {
+      sessionId: text,
+      focused: flag,
+      projectId: project,
+      ...focusSet,
+      timestamp: milliseconds,
     }),
     unsubscribed: says("Nothing follows any more.", { projectId: project }),
     session_created: says("A session appeared.", { session: rest("Session") }),
@@ -163,6 +179,7 @@ export const TERMFLEET_V1: Dialect = {
       "sessionId?": text,
       "nextInputOffset?": described("Where input goes on (2006, 2009).", count),
       "offset?": described("Where output ends (2007).", count),
+      "focusState?": described("The focus as it is (1005).", focusState),
     }),
   },
   clientFrames: {

@@ -5,6 +5,7 @@ import {
   type Dialect,
   type Fields,
   flag,
+  focusSet,
   milliseconds,
   object,
   project,
@@ -51,7 +52,15 @@ export const TERMINAL_V1: Dialect = {
     close_session: says("Ends a session.", ANYTHING),
     send_input: says("Types.", payload(text)),
     resize: says("The window has another size.", payload(object({ cols: count, rows: count }))),
-    set_focus: says("Gives a session the focus or takes it.", payload(object({ focused: flag }))),
+    set_focus: says(
+      "Gives a session the focus or takes it.",
+      payload(
+        object({
+          focused: flag,
+          "expectedVersion?": described("Only if the focus is still at this version.", count),
+        }),
+      ),
+    ),
     request_history: says(
       "Asks for older lines.",
       payload(object({ "lines?": count, "before?": count })),
@@ -82,6 +91,21 @@ export const TERMINAL_V1: Dialect = {
     "session:updated": says("A session of a project that is listened to.", {
       payload: rest("Session"),
     }),
-    error: says("A refusal.", payload(object(refusal))),
+    focus_changed: says(
+      "A session of a project that is listened to gained or lost the focus; the whole set as it is then.",
+      payload(object({ focused: flag, ...focusSet })),
+    ),
+    error: says(
+      "A refusal.",
+      payload(
+        object({
+          ...refusal,
+          "focusState?": described(
+            "The focus as it is (1005).",
+            object({ projectId: project, ...focusSet }),
+          ),
+        }),
+      ),
+    ),
   },
 };
