@@ -6,6 +6,7 @@
 //! is decided after (`connection`).
 
 mod attach;
+mod begun;
 mod create;
 mod placement;
 
@@ -51,12 +52,13 @@ pub(crate) use self::{
     attach::{Attach, Attachment, Typed},
     inbox::{Answers, Delivery, Ending, Inbox, SeatKey, Snapshot, Token},
 };
-pub use self::{create::Create, pool::Standings, reach::Reach};
 use self::{
+    begun::Begun,
     member::{Member, Way},
     pool::{Kit, Pool},
     standing::Tally,
 };
+pub use self::{create::Create, pool::Standings, reach::Reach};
 
 /// How long a worker may take to answer a unary call: to start a shell on a loaded machine, or to
 /// wait out the two seconds in which a session's processes die.
@@ -95,6 +97,7 @@ pub struct Upstream {
     watched: bool,
     /// Labels that workers must have to be given sessions.
     labels: BTreeMap<String, String>,
+    begun: Begun,
     /// Places for creations that wait for room.
     queue: Semaphore,
 }
@@ -178,6 +181,7 @@ impl Upstream {
             standings: watch::Sender::default(),
             watched,
             labels,
+            begun: Begun::default(),
             queue: Semaphore::new(create::QUEUED),
         }
     }

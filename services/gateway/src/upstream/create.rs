@@ -66,10 +66,11 @@ impl Upstream {
         let mut rounds = self.pool.rounds();
         loop {
             rounds.mark_unchanged();
+            let begun = self.begun.at(&request.tenant, &request.project);
             let wish = Wish {
                 labels: self.labels.clone(),
                 backend: backend.as_deref(),
-                host,
+                host: host.or(begun.as_ref()),
                 tried: &tried,
                 seed: &seed,
             };
@@ -77,6 +78,7 @@ impl Upstream {
                 Choice::Worker(id) => match self.create_on(&id, &request).await {
                     Err(refusal) if is_for_the_next(refusal.code) => {
                         tracing::debug!(worker = %id, %refusal, "a worker did not take a session");
+                        self.begun.forget(&request.tenant, &request.project, &id);
                         tried.push(id);
                         last = Some(refusal);
                         continue;
@@ -122,6 +124,7 @@ impl Upstream {
         let Some(member) = self.pool.get(worker) else {
             return Err(Code::ConnectionFailed.into());
         };
+        self.begun.note(&request.tenant, &request.project, worker);
         let request = self.create_request(request.clone())?;
         let mut client = member.client_for_creation();
         let pb::CreateResponse { record } = called(client.create(traced(request))).await?;

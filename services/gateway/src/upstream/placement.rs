@@ -10,11 +10,6 @@ use sha2::{Digest, Sha256};
 use termfleet_session::ids::WorkerId;
 use termfleet_store::Storage;
 
-/// In how many steps loads are told apart. Gateways see loads at different moments; compared
-/// coarsely they still agree on where a project begins, and a few sessions more or less are no
-/// reason to prefer a worker.
-const LOAD_STEPS: u64 = 10;
-
 /// A worker, as far as placement is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
@@ -47,8 +42,8 @@ pub(super) struct Wish<'a> {
     pub(super) host: Option<&'a WorkerId>,
     /// Who has refused it.
     pub(super) tried: &'a [WorkerId],
-    /// What the two are drawn by. With local storage it should be the project's own, so that its
-    /// first sessions begin on one worker, whichever gateways they come through.
+    /// What the two are drawn by. With local storage it is the project's own, so that gateways which
+    /// see the same begin a project on the same worker.
     pub(super) seed: &'a [u8],
 }
 
@@ -76,7 +71,7 @@ pub(super) fn choose(candidates: &[Candidate], wish: &Wish<'_>) -> Choice {
     let healthy = usable.iter().filter(|candidate| candidate.healthy);
     let open = healthy.clone().filter(|c| c.has_room() && !wish.tried.contains(&c.id));
     match two_of(open.copied(), wish.seed) {
-        (Some(first), Some(second)) if second.fullness() < first.fullness() => {
+        (Some(first), Some(second)) if second.is_less_full_than(first) => {
             Choice::Worker(second.id.clone())
         }
         (Some(first), _) => Choice::Worker(first.id.clone()),
@@ -119,9 +114,10 @@ impl Candidate {
         self.load < self.capacity
     }
 
-    /// How full it is, in steps.
-    fn fullness(&self) -> u64 {
-        u64::from(self.load) * LOAD_STEPS / u64::from(self.capacity.max(1))
+    /// Compares what part of their capacity is taken.
+    fn is_less_full_than(&self, other: &Self) -> bool {
+        u64::from(self.load) * u64::from(other.capacity)
+            < u64::from(other.load) * u64::from(self.capacity)
     }
 }
 

@@ -112,19 +112,27 @@ fn of_two_the_less_loaded_is_chosen() {
 
 #[test]
 fn equal_workers_share_evenly_and_a_loaded_one_gets_less() {
-    let counts = drawn(&[worker("a", 50), worker("b", 52), worker("c", 50), worker("d", 50)]);
+    let counts = drawn(&[worker("a", 50), worker("b", 50), worker("c", 50), worker("d", 50)]);
     assert!(counts.values().all(|count| (200..300).contains(count)), "{counts:?}");
-    let counts = drawn(&[worker("a", 80), worker("b", 50), worker("c", 50), worker("d", 50)]);
+    let counts = drawn(&[worker("a", 51), worker("b", 50), worker("c", 50), worker("d", 50)]);
     assert_eq!(counts.get("a"), None, "of any two it is the fuller: {counts:?}");
 }
 
 #[test]
-fn gateways_with_slightly_different_views_send_a_project_to_one_worker() {
+fn load_is_what_part_of_the_capacity_is_taken() {
+    let small = Candidate { capacity: 4, ..worker("small", 3) };
+    assert_eq!(drawn(&[small.clone(), worker("large", 74)]).len(), 1);
+    assert!(drawn(&[small.clone(), worker("large", 74)]).contains_key("large"));
+    assert!(drawn(&[small, worker("large", 76)]).contains_key("small"));
+}
+
+#[test]
+fn gateways_that_see_the_same_begin_a_project_on_one_worker() {
     for project in 0..100_u32 {
         let seed = project.to_be_bytes();
         let wish = Wish { seed: &seed, ..Wish::default() };
-        let here = choose(&[worker("a", 41), worker("b", 43)], &wish);
-        let there = choose(&[worker("b", 42), worker("a", 44)], &wish);
+        let here = choose(&[worker("a", 7), worker("b", 7), worker("c", 7)], &wish);
+        let there = choose(&[worker("c", 7), worker("b", 7), worker("a", 7)], &wish);
         assert_eq!(here, there);
     }
 }
