@@ -45,7 +45,7 @@ use termfleet_session::{
 use tokio::time::{self, Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-pub use self::errand::Waiters;
+pub use self::errand::{Waiters, Waiting};
 use self::{
     close::{Closing, conclude},
     errand::{Done, Errands},

@@ -132,6 +132,11 @@ impl Focuses {
         }
     }
 
+    /// The projects that are watched here.
+    pub(crate) fn projects(&self) -> &Projects {
+        &self.projects
+    }
+
     /// The set in words for clients.
     pub(crate) fn state(&self, project: &ProjectId, set: &FocusSet) -> FocusState {
         FocusState::of(project, set, self.max)

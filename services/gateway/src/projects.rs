@@ -15,7 +15,7 @@ use std::{
 use termfleet_runtime::Tasks;
 use termfleet_session::{
     focus::FocusSet,
-    ids::{ProjectId, SessionId, TenantId},
+    ids::{Alias, ProjectId, SessionId, TenantId},
     record::Session,
 };
 use termfleet_store::{Bus, Directory, Focus, StoreError};
@@ -41,6 +41,7 @@ struct Shared {
     bus: Arc<dyn Bus>,
     focus: Arc<dyn Focus>,
     tasks: Tasks,
+    arrivals: broadcast::Sender<Arrival>,
     // Short and private: held for a look-up.
     watched: Mutex<HashMap<Name, Weak<Project>>>,
 }
@@ -50,6 +51,17 @@ impl std::fmt::Debug for Projects {
         f.debug_struct("Projects").field("watched", &self.0.lock().len()).finish()
     }
 }
+
+/// A session that was created, by the names that somebody may wait for it under.
+#[derive(Debug, Clone)]
+struct Arrival {
+    id: SessionId,
+    alias: Option<Alias>,
+}
+
+/// Sessions that are created from now on, as far as this gateway hears of it.
+#[derive(Debug)]
+pub(crate) struct Arrivals(broadcast::Receiver<Arrival>);
 
 /// Something that happened in a project.
 #[derive(Debug, Clone)]
@@ -103,7 +115,18 @@ impl Projects {
         tasks: Tasks,
     ) -> Self {
         let watched = Mutex::default();
-        Self(Arc::new(Shared { directory, bus, focus, tasks, watched }))
+        let (arrivals, _) = broadcast::channel(NEWS);
+        Self(Arc::new(Shared { directory, bus, focus, tasks, arrivals, watched }))
+    }
+
+    /// Tells whoever waits for it that a session was created.
+    pub(crate) fn announce(&self, session: &Session) {
+        self.0.announce(session);
+    }
+
+    /// Sessions that are created from now on: by this gateway, or in a project that is watched here.
+    pub(crate) fn arrivals(&self) -> Arrivals {
+        Arrivals(self.0.arrivals.subscribe())
     }
 
     /// Watches a project: its news from now on, and its focus as it is.
@@ -151,7 +174,32 @@ impl Projects {
     }
 }
 
+impl Arrivals {
+    /// Waits until a session of that id or alias is announced; also if that may have been missed.
+    /// Cancel-safe.
+    pub(crate) async fn of(&mut self, name: &str) {
+        loop {
+            match self.0.recv().await {
+                Ok(Arrival { id, alias }) => {
+                    let alias = alias.as_ref().map(Alias::as_str);
+                    if id.as_str() == name || alias == Some(name) {
+                        return;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => return,
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}
+
 impl Shared {
+    fn announce(&self, session: &Session) {
+        // Mostly nobody waits.
+        let Session { id, alias, .. } = session;
+        let _ = self.arrivals.send(Arrival { id: id.clone(), alias: alias.clone() });
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Name, Weak<Project>>> {
         // Nothing that happens under the lock can leave the map half changed.
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)

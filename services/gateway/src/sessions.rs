@@ -365,6 +365,7 @@ impl Sessions {
             tracing::warn!(%error, "a reservation could not be given back");
         }
         if let Ok(session) = &started {
+            self.focuses.projects().announce(session);
             self.auto_focus(session).await;
         }
         started

@@ -12,7 +12,10 @@ use termfleet_session::{
     record::Session,
     role::{Actor, Operation},
 };
-use tokio::{sync::Semaphore, time};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{self, Instant},
+};
 use tracing::Span;
 
 use super::{focus::Asker, watch::Seen};
@@ -36,9 +39,21 @@ pub(super) const NEVER_CAME: &str = "Session registration failed after retries";
 #[derive(Debug, Clone)]
 pub struct Waiters(Arc<Semaphore>);
 
+/// A place that somebody waits at; dropping it frees it.
+#[derive(Debug)]
+pub struct Waiting(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
 impl Default for Waiters {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(MOST_WAITERS)))
+    }
+}
+
+impl Waiters {
+    /// Takes a place, if one is free.
+    #[must_use]
+    pub fn take(&self) -> Option<Waiting> {
+        Arc::clone(&self.0).try_acquire_owned().ok().map(Waiting)
     }
 }
 
@@ -151,18 +166,27 @@ pub(super) async fn find_patiently(
     name: String,
 ) -> Result<Session, Refusal> {
     let look = || look(&edge, &actor, &name);
+    // Heard from before the first look on, so that nothing is announced in between.
+    let mut arrivals = edge.projects.arrivals();
     let first = look().await;
     if !is_missing(&first) {
         return first;
     }
-    let Ok(_place) = edge.waiters.0.try_acquire() else {
+    let Some(_place) = edge.waiters.take() else {
         return Err(Refusal::new(Code::ResourceExhausted, "too many wait for their sessions"));
     };
     for wait in LOOKS_MS {
-        time::sleep(Duration::from_millis(wait)).await;
-        let found = look().await;
-        if !is_missing(&found) {
-            return found;
+        let due = Instant::now() + Duration::from_millis(wait);
+        loop {
+            let announced = time::timeout_at(due, arrivals.of(&name)).await;
+            let found = look().await;
+            if !is_missing(&found) {
+                return found;
+            }
+            // What was announced may be somebody else's of that name: it is waited on alike.
+            if announced.is_err() {
+                break;
+            }
         }
     }
     Err(Refusal::new(Code::SessionNotFound, NEVER_CAME))

@@ -9,10 +9,11 @@ use std::{
 use termfleet_runtime::backoff::full_jitter;
 use termfleet_session::{
     focus::{Change, FocusSet, Step},
+    ids::SessionId,
     record::Session,
     state::Status,
 };
-use termfleet_store::{Hint, Page, StoreError, Subscription, page::MAX_PAGE};
+use termfleet_store::{Hint, Page, StoreError, Subscription, What, page::MAX_PAGE};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use super::{News, Project, Shared};
@@ -78,8 +79,8 @@ impl Keeper {
             let event = self.next().await;
             let Some(project) = self.project.upgrade() else { return };
             match event {
-                Event::Heard(Hint::Session { id, what: _, version: _ }) => {
-                    self.look_up(&project, &id).await;
+                Event::Heard(Hint::Session { id, what, version: _ }) => {
+                    self.look_up(&project, &id, what).await;
                 }
                 Event::Heard(Hint::Focus { set }) => project.heard(&set),
                 Event::Heard(Hint::Resync) => {
@@ -109,9 +110,14 @@ impl Keeper {
         }
     }
 
-    async fn look_up(&self, project: &Project, id: &termfleet_session::ids::SessionId) {
+    async fn look_up(&self, project: &Project, id: &SessionId, what: What) {
         match self.shared.directory.get(id).await {
-            Ok(Some(session)) => project.tell(News::Session(Arc::new(session))),
+            Ok(Some(session)) => {
+                if what == What::Created {
+                    self.shared.announce(&session);
+                }
+                project.tell(News::Session(Arc::new(session)));
+            }
             Ok(None) => project.tell(News::Gone(id.clone())),
             // A hint was lost, no more: the next one, or the next listing, tells the same.
             Err(error) => tracing::debug!(%error, "a hint could not be looked up"),

@@ -181,6 +181,41 @@ async fn a_session_that_comes_late_is_waited_for() {
 }
 
 #[tokio::test]
+async fn whoever_waits_is_woken_by_the_creation_and_not_by_the_clock() {
+    let world = World::open().await;
+    let mut waiting = world.client("/ws/terminal/late", "").await;
+    // The next look is due 1.9 s later.
+    assert_eq!(waiting.next_within(Duration::from_millis(1_700)).await, None);
+    let mut creating = world.canonical().await;
+    let create = json!({ "type": "create", "projectId": "p", "config": { "alias": "late" } });
+    creating.send(create).await;
+    creating.json("created").await;
+    let created = Instant::now();
+    waiting.json("connected").await;
+    let took = created.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test]
+async fn of_a_thousand_and_one_who_wait_the_last_is_refused() {
+    let world = World::open().await;
+    let others: Vec<_> = (0..999).filter_map(|_| world.server.edge.waiters.take()).collect();
+    assert_eq!(others.len(), 999);
+    let mut thousandth = world.client("/ws/terminal/late", "").await;
+    assert_eq!(thousandth.next_within(Duration::from_millis(200)).await, None);
+    let mut refused = world.client("/ws/terminal/late", "").await;
+    assert_eq!(refused.json("error").await["code"], 5002);
+    assert_eq!(refused.closed().await.0, 1013);
+    drop(others);
+    let mut next = world.client("/ws/terminal/late", "").await;
+    assert_eq!(next.next_within(Duration::from_millis(200)).await, None);
+    world.server.session_as("~dev", "dev", "p", Some("late")).await;
+    for client in [&mut thousandth, &mut next] {
+        assert_eq!(client.json("connected").await["sessionId"], "late");
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_never_comes_is_given_up() {
     let world = World::open().await;
     let started = Instant::now();
