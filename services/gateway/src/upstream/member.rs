@@ -227,12 +227,14 @@ impl Member {
         self.is_idle()
     }
 
-    /// Closes the connection if nothing has used it for so long.
+    /// Closes the connection if nothing has used it for so long. One that cannot be reached is tried
+    /// on, so that it is known when it can.
     pub(super) fn rest(&self, now: Instant, idle: Duration) {
         let state = self.lock();
         let awake = self.course.borrow().awake;
         let given = matches!(state.way, Way::Given(_));
-        if awake && !given && now.duration_since(state.used) >= idle && self.is_idle() {
+        let in_use = given || self.health.is_bad();
+        if awake && !in_use && now.duration_since(state.used) >= idle && self.is_idle() {
             tracing::debug!(worker = %self.id, "nothing uses it: its connection is closed");
             let channel = state.way.channel();
             self.course.send_replace(Course { channel, awake: false });
@@ -253,5 +255,88 @@ impl Member {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! When a worker rests, and what counts as its load.
+    use termfleet_runtime::{Drain, Tasks};
+    use termfleet_session::{
+        ids::{Generation, Incarnation},
+        record::Owner,
+    };
+    use termfleet_token::CapabilityKey;
+
+    use super::*;
+    use crate::upstream::standing::Tally;
+
+    const IDLE: Duration = Duration::from_secs(60);
+
+    fn registration(load: u32) -> Registration {
+        let owner = Owner { worker: "w1".parse().unwrap(), incarnation: Incarnation::new([1; 16]) };
+        Registration {
+            owner,
+            generation: Generation::new(1),
+            address: "127.0.0.1:1".into(),
+            capacity: 10,
+            load,
+            labels: Default::default(),
+            backends: vec!["pty".into()],
+            storage: Storage::Local,
+            draining: false,
+        }
+    }
+
+    fn way() -> Way {
+        Way::to("127.0.0.1:1", &Reach::default()).unwrap()
+    }
+
+    fn member() -> Arc<Member> {
+        let kit = Kit {
+            key: CapabilityKey::generate().unwrap(),
+            tasks: Tasks::new(),
+            drain: Drain::new(),
+            tally: Arc::new(Tally::default()),
+            links: 1,
+        };
+        Member::start(&kit, &"w1".parse().unwrap(), way(), Some(&registration(0)))
+    }
+
+    fn is_awake(member: &Member) -> bool {
+        member.course.borrow().awake
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_nothing_uses_rests_until_something_does() {
+        let member = member();
+        let started = Instant::now();
+        member.rest(started + IDLE - Duration::from_millis(1), IDLE);
+        assert!(is_awake(&member));
+        member.rest(started + IDLE, IDLE);
+        assert!(!is_awake(&member));
+        drop(member.client());
+        assert!(is_awake(&member));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sent_to_it_counts_until_it_tells_its_load() {
+        let member = member();
+        let load = || member.candidate().unwrap().load;
+        drop(member.client_for_creation());
+        drop(member.client_for_creation());
+        drop(member.client());
+        assert_eq!(load(), 2);
+        member.registered(&registration(1), way());
+        assert_eq!(load(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_left_the_listing_is_no_candidate_and_may_come_back() {
+        let member = member();
+        assert!(member.vanished(), "nothing is attached");
+        assert!(member.candidate().is_none());
+        member.registered(&registration(0), way());
+        assert!(member.candidate().is_some());
     }
 }
