@@ -191,3 +191,15 @@ async fn records_that_are_told_say_whether_they_are_focused() {
     let Got::Json(told) = client.next().await else { panic!() };
     assert_eq!(told["sessions"][0]["focusOrder"], 0);
 }
+
+#[tokio::test]
+async fn a_new_session_is_focused_where_that_is_configured_and_only_there() {
+    for (world, focused) in [(World::open().await, false), (World::focusing_new().await, true)] {
+        let (mut client, _) = watcher(&world).await;
+        client.send(json!({ "type": "create", "projectId": "p" })).await;
+        let session = client.json("created").await["session"].clone();
+        assert_eq!(session["isFocused"], focused);
+        let (_, state) = watcher(&world).await;
+        assert_eq!(state["focusedSessions"] == json!([session["id"]]), focused, "{state}");
+    }
+}

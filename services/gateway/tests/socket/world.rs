@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use termfleet_gateway::{
-    config::Limits,
+    config::{self, Limits},
     upstream::{WorkerEndpoint, tuned},
 };
 use termfleet_session::{
@@ -43,6 +43,12 @@ impl World {
     /// Everybody is `dev`, with other limits.
     pub(crate) async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
         Self::start(Setup::without_auth().limits(change)).await
+    }
+
+    /// Everybody is `dev`, and what is new is focused.
+    pub(crate) async fn focusing_new() -> Self {
+        let focus = config::Focus { auto_focus_new: true, ..config::Focus::default() };
+        Self::start(Setup { focus, ..Setup::without_auth() }).await
     }
 
     /// Everybody is `dev`, and has this long to go when it drains.
