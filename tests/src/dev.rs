@@ -222,7 +222,8 @@ impl Dev {
     /// What it logged since it was last started.
     #[must_use]
     pub fn logged(&self) -> String {
-        self.process.as_ref().map(Process::logged).unwrap_or_default()
+        // Its file is there also when the process is not any more.
+        std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
 }
 
