@@ -20,7 +20,7 @@ case "${1:-run}" in
   cluster) wanted="$wanted nginx:nginx-light redis-server:redis-server openssl:openssl" ;;
   test)
     wanted="$wanted nginx:nginx-light redis-server:redis-server openssl:openssl"
-    wanted="$wanted chromium:chromium vim:vim htop:htop ps:procps"
+    wanted="$wanted chromium:chromium vim:vim htop:htop ps:procps tmux:tmux"
     ;;
 esac
 

@@ -1,5 +1,6 @@
 //! The command line: what each command is called, takes and teaches.
 
+mod client;
 mod config;
 mod roles;
 
@@ -12,6 +13,7 @@ use termfleet_session::limits::REPLAY_BYTES;
 use crate::config::flag;
 use roles::{GATEWAY_HELP, KEYS_HELP, WORKER_HELP};
 
+pub(crate) use client::{AtEof, Attach, Kill, Ls, New, Server};
 pub(crate) use config::{Action, Completions, Config, Source};
 pub(crate) use roles::{Gateway, Keys, Worker};
 
@@ -51,6 +53,14 @@ pub(crate) enum Command {
     Token(Token),
     /// Ask an admin port whether its process is ready; exit code 0 if it is
     Health(Health),
+    /// List your sessions
+    Ls(Ls),
+    /// Start a session
+    New(New),
+    /// End sessions
+    Kill(Kill),
+    /// Use a session in this terminal
+    Attach(Attach),
     /// Check, print or explain the configuration
     Config(Config),
     /// Print a script that completes this command line in a shell

@@ -6,6 +6,8 @@ mod cli;
 #[allow(dead_code, reason = "each command reads its own sections")]
 mod config;
 
+mod client;
+
 mod completions;
 mod dev;
 mod gateway;
@@ -33,6 +35,10 @@ const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Ls(options) => client::ls(&options),
+        Command::Kill(options) => client::kill(&options),
+        Command::New(options) => return ended(client::new(&options)),
+        Command::Attach(options) => return ended(client::attach(&options)),
         Command::Dev(options) => dev::run(options),
         Command::Gateway(options) => gateway::run(&options),
         Command::Worker(options) => worker::run(&options),
@@ -46,8 +52,13 @@ fn main() -> ExitCode {
             Ok(())
         }
     };
+    ended(done.map(|()| 0))
+}
+
+/// The code that a command ended with: its own, or that of what went wrong.
+fn ended(done: anyhow::Result<u8>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             // One line a cause: the first says what failed, the last what to do.
             eprintln!("termfleet: {error:#}");

@@ -146,6 +146,12 @@ impl StateDir {
         &self.path
     }
 
+    /// The URL of the `dev` that runs or ran here, with its token; none if none did.
+    pub(crate) fn read_url(&self) -> Option<String> {
+        let text = fs::read_to_string(self.path.join("url")).ok()?;
+        Some(text.trim().to_owned()).filter(|url| !url.is_empty())
+    }
+
     /// Notes the URL for the command line.
     pub(crate) fn write_url(&self, url: &str) -> Result<()> {
         let mut file = private_file().truncate(true).open(self.path.join("url"))?;

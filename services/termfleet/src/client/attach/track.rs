@@ -1,0 +1,159 @@
+//! Where this client stands in one session's output: every frame is proved to continue the one
+//! before it, and what cannot be proved is asked for again.
+
+use hyper::body::Bytes;
+use termfleet_proto::ws::v1::Attached;
+use termfleet_session::ids::{Epoch, Offset};
+
+/// What is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Awaited {
+    /// Nothing: there is no channel, or an answer to `sync` is under way.
+    #[default]
+    Nothing,
+    /// Output that goes on.
+    Output,
+    /// A snapshot, or the rest of one.
+    Snapshot,
+}
+
+/// What to do with a frame.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is late or repeated.
+    Ignore,
+    /// Ask for what is missing, from this offset; without one for a snapshot.
+    Sync(Option<Offset>),
+    /// Show these bytes, on a screen that is cleared before them if it says so; the first `replay`
+    /// of them were shown to somebody before.
+    Show { clear: bool, replay: usize, data: Bytes },
+}
+
+/// The track.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    epoch: Option<Epoch>,
+    at: u64,
+    awaited: Awaited,
+    in_snapshot: bool,
+    /// Bytes before this were shown to somebody before.
+    replay_until: u64,
+}
+
+impl Track {
+    /// What to resume with.
+    pub(super) fn resume(&self) -> Option<(Epoch, Offset)> {
+        self.epoch.map(|epoch| (epoch, self.position()))
+    }
+
+    /// All output before this is here.
+    pub(super) fn position(&self) -> Offset {
+        Offset::new(self.at)
+    }
+
+    /// The server does not have that offset: the next attachment starts from nothing.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// A channel begins, or goes on after `sync`. False if it does not continue what is here, so
+    /// that a snapshot must be asked for.
+    pub(super) fn attached(&mut self, message: &Attached) -> bool {
+        if !message.recovered {
+            let seen = if self.epoch == Some(message.epoch) { self.at } else { 0 };
+            self.replay_until = message.head.get().max(seen);
+        }
+        let continues = self.epoch == Some(message.epoch) && message.offset.get() <= self.at;
+        self.epoch = Some(message.epoch);
+        self.in_snapshot = false;
+        self.awaited = match message.recovered {
+            true if continues => Awaited::Output,
+            true => Awaited::Nothing,
+            false => Awaited::Snapshot,
+        };
+        continues || !message.recovered
+    }
+
+    /// Output arrived.
+    pub(super) fn output(&mut self, offset: Offset, data: &Bytes) -> Step {
+        let (begin, end) = (offset.get(), offset.get() + data.len() as u64);
+        match self.awaited {
+            Awaited::Nothing => Step::Ignore,
+            Awaited::Snapshot => {
+                self.awaited = Awaited::Nothing;
+                Step::Sync(None)
+            }
+            Awaited::Output if begin > self.at => {
+                self.awaited = Awaited::Nothing;
+                Step::Sync(Some(self.position()))
+            }
+            Awaited::Output if end <= self.at => Step::Ignore,
+            Awaited::Output => {
+                let data = data.slice((self.at - begin) as usize..);
+                let replay =
+                    self.replay_until.saturating_sub(self.at).min(data.len() as u64) as usize;
+                self.at = end;
+                Step::Show { clear: false, replay, data }
+            }
+        }
+    }
+
+    /// A piece of a snapshot arrived.
+    pub(super) fn snapshot(
+        &mut self,
+        epoch: Epoch,
+        offset: Offset,
+        more: bool,
+        data: Bytes,
+    ) -> Step {
+        if self.awaited == Awaited::Nothing {
+            return Step::Ignore;
+        }
+        let clear = !self.in_snapshot;
+        // It may come unasked: what follows may repeat what this terminal has answered already.
+        if self.epoch == Some(epoch) {
+            self.replay_until = self.replay_until.max(self.at);
+        }
+        self.in_snapshot = more;
+        self.awaited = if more { Awaited::Snapshot } else { Awaited::Output };
+        self.epoch = Some(epoch);
+        self.at = offset.get();
+        Step::Show { clear, replay: data.len(), data }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! No byte twice, and no gap unseen.
+    use super::*;
+
+    fn live(at: u64) -> Track {
+        let epoch = Some(Epoch::new(1));
+        Track { epoch, at, awaited: Awaited::Output, ..Track::default() }
+    }
+
+    #[test]
+    fn repeated_bytes_are_dropped_and_gaps_asked_for() {
+        let mut track = live(10);
+        let data = Bytes::from_static(b"abcd");
+        assert_eq!(track.output(Offset::new(6), &data), Step::Ignore);
+        let shown = Step::Show { clear: false, replay: 0, data: Bytes::from_static(b"cd") };
+        assert_eq!(track.output(Offset::new(8), &data), shown);
+        assert_eq!(track.position(), Offset::new(12));
+        assert_eq!(track.output(Offset::new(13), &data), Step::Sync(Some(Offset::new(12))));
+        assert_eq!(track.output(Offset::new(12), &data), Step::Ignore, "the answer comes first");
+    }
+
+    #[test]
+    fn a_snapshot_clears_once_and_says_where_output_goes_on() {
+        let mut track = live(10);
+        let (epoch, at) = (Epoch::new(2), Offset::new(50));
+        let data = Bytes::from_static(b"x");
+        let first = track.snapshot(epoch, at, true, data.clone());
+        assert_eq!(first, Step::Show { clear: true, replay: 1, data: data.clone() });
+        let last = track.snapshot(epoch, at, false, data.clone());
+        assert_eq!(last, Step::Show { clear: false, replay: 1, data: data.clone() });
+        assert_eq!(track.resume(), Some((epoch, at)));
+        assert!(matches!(track.output(at, &data), Step::Show { .. }));
+    }
+}

@@ -1,0 +1,219 @@
+//! `termfleet ls`, `new`, `kill` and `attach` against a real `dev`; `attach` in a real terminal, which
+//! tmux holds.
+#![allow(clippy::unwrap_used)]
+
+use std::process::{Output, Stdio};
+
+use anyhow::{Context, Result};
+use termfleet_tests::{
+    dev::{Builder, Dev, binary},
+    wait::{until, within},
+};
+use tokio::{io::AsyncWriteExt, process::Command};
+
+/// Runs `termfleet` as the user of this `dev`.
+fn command(dev: &Dev, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    command
+        .args(arguments)
+        .env("TERMFLEET_STATE_DIR", dev.state())
+        .env_remove("TERMFLEET_URL")
+        .env_remove("TERMFLEET_TOKEN")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    Ok(command)
+}
+
+async fn run(dev: &Dev, arguments: &[&str]) -> Result<Output> {
+    let mut command = command(dev, arguments)?;
+    within(&format!("termfleet {arguments:?} ends"), async { Ok(command.output().await?) }).await
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A terminal of 100 columns and 30 rows in which a command runs; its tmux server is its own, and
+/// ends with it.
+struct Terminal {
+    home: tempfile::TempDir,
+}
+
+impl Terminal {
+    async fn start(dev: &Dev, arguments: &str) -> Result<Self> {
+        let terminal = Self { home: tempfile::tempdir()? };
+        let state = dev.state().display();
+        let code = terminal.code_file().display().to_string();
+        let program = binary()?.display();
+        let script = format!(
+            "TERMFLEET_STATE_DIR={state} {program} {arguments}; echo $? > {code}; stty -a; exec cat"
+        );
+        terminal
+            .tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", &script])
+            .await?;
+        Ok(terminal)
+    }
+
+    fn code_file(&self) -> std::path::PathBuf {
+        self.home.path().join("code")
+    }
+
+    async fn tmux(&self, arguments: &[&str]) -> Result<String> {
+        let socket = self.home.path().join("tmux");
+        let mut command = Command::new("tmux");
+        command.arg("-S").arg(socket).args(arguments).env("SHELL", "/bin/sh").kill_on_drop(true);
+        let output = within("tmux answers", async { Ok(command.output().await?) }).await?;
+        anyhow::ensure!(output.status.success(), "{arguments:?}: {}", said(&output));
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    async fn type_line(&self, text: &str) -> Result<()> {
+        self.tmux(&["send-keys", "-l", text]).await?;
+        self.tmux(&["send-keys", "Enter"]).await?;
+        Ok(())
+    }
+
+    async fn screen(&self) -> Result<String> {
+        self.tmux(&["capture-pane", "-p"]).await
+    }
+
+    /// Waits until a line of the screen is this.
+    async fn shows(&self, line: &str) -> Result<()> {
+        let what = format!("{line:?} is shown");
+        let seen = until(&what, || async {
+            let screen = self.screen().await.ok()?;
+            screen.lines().any(|shown| shown.trim_end() == line).then_some(())
+        });
+        match seen.await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error).context(self.screen().await.unwrap_or_default()),
+        }
+    }
+
+    /// The exit code of the command, once it has ended.
+    async fn code(&self) -> Result<String> {
+        let ended = until("the command ends", || async {
+            let code = std::fs::read_to_string(self.code_file()).ok()?;
+            Some(code.trim().to_owned()).filter(|code| !code.is_empty())
+        });
+        match ended.await {
+            Ok(code) => Ok(code),
+            Err(error) => Err(error).context(self.screen().await.unwrap_or_default()),
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let socket = self.home.path().join("tmux");
+        let kill =
+            std::process::Command::new("tmux").arg("-S").arg(socket).arg("kill-server").output();
+        drop(kill);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_made_listed_and_ended() -> Result<()> {
+    let dev = Dev::start().await?;
+    let made =
+        run(&dev, &["new", "--name", "build", "--alias", "b1", "--shell", "/bin/sh"]).await?;
+    assert!(made.status.success(), "{}", said(&made));
+    let id = printed(&made);
+    let table = printed(&run(&dev, &["ls"]).await?);
+    assert!(table.starts_with("SESSION"), "{table}");
+    assert!(table.contains("b1") && table.contains("build") && table.contains("80x24"), "{table}");
+    let lines = printed(&run(&dev, &["ls", "--project", "default", "--json"]).await?);
+    let session: serde_json::Value = serde_json::from_str(&lines)?;
+    assert_eq!(session["id"], id.as_str());
+    let ended = run(&dev, &["kill", "b1", "nobody"]).await?;
+    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(printed(&ended), "b1");
+    assert!(said(&ended).contains("nobody: there is no such session"), "{}", said(&ended));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_with_what_to_do() -> Result<()> {
+    let dev = Dev::start().await?;
+    let url = format!("http://{}", dev.address());
+    for (arguments, hint) in [
+        (&["ls", "--url", "http://127.0.0.1:1"][..], "--url"),
+        (&["attach", "x", "--url", "http://127.0.0.1:1"], "--url"),
+        (&["ls", "--url", &url, "--token", "wrong"], "termfleet token"),
+        (&["attach", "x", "--url", &url, "--token", "wrong"], "termfleet token"),
+        (&["attach", "nobody"], "termfleet ls"),
+        (&["ls", "--url", "example"], "http://HOST:4001"),
+        (&["ls", "--token-file", "/nowhere"], "/nowhere cannot be read"),
+    ] {
+        let output = run(&dev, arguments).await?;
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(said(&output).contains(hint), "{arguments:?}: {}", said(&output));
+    }
+    let both = format!("http://127.0.0.1:1,{}", dev.ready().url);
+    assert!(run(&dev, &["ls", "--url", &both]).await?.status.success(), "the next one is tried");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_script_attaches_and_gets_the_shells_exit_code() -> Result<()> {
+    let dev = Dev::start().await?;
+    let id = printed(&run(&dev, &["new", "--shell", "/bin/sh"]).await?);
+    let mut attach = command(&dev, &["attach", &id])?;
+    let mut process = attach.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut input = process.stdin.take().unwrap();
+    input.write_all(b"echo a$((1 + 1))b; exit 7\n").await?;
+    drop(input);
+    let output = within("attach ends", async { Ok(process.wait_with_output().await?) }).await?;
+    assert_eq!(output.status.code(), Some(7));
+    assert!(printed(&output).contains("a2b"), "{}", printed(&output));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_terminal_is_the_sessions_until_it_is_detached() -> Result<()> {
+    let dev = Dev::start().await?;
+    let id = printed(&run(&dev, &["new", "--shell", "/bin/sh"]).await?);
+    let terminal = Terminal::start(&dev, &format!("attach {id}")).await?;
+    terminal.type_line("stty size; echo r$((40 + 2))").await?;
+    terminal.shows("r42").await?;
+    terminal.shows("30 100").await?;
+    terminal.tmux(&["resize-window", "-x", "90", "-y", "20"]).await?;
+    until("the session has the new size", || async {
+        let listed = run(&dev, &["ls"]).await.ok()?;
+        printed(&listed).contains("90x20").then_some(())
+    })
+    .await?;
+    terminal.type_line("~~").await?;
+    terminal.type_line("~.").await?;
+    assert_eq!(terminal.code().await?, "0");
+    // The terminal is as it was: lines are edited and echoed again.
+    until("the terminal is as it was", || async {
+        let screen = terminal.screen().await.ok()?;
+        (screen.contains(" icanon") && screen.contains(" echo ")).then_some(())
+    })
+    .await?;
+    assert!(printed(&run(&dev, &["ls"]).await?).contains("active"), "the session goes on");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_crash_of_the_server_is_gone_through_with_the_same_shell() -> Result<()> {
+    // The next one must listen where the first did, so port 0 will not do.
+    let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let mut dev = Builder::default().listen(&[&free]).start().await?;
+    let id = printed(&run(&dev, &["new", "--shell", "/bin/sh"]).await?);
+    let terminal = Terminal::start(&dev, &format!("attach {id}")).await?;
+    terminal.type_line("mark=s$((20 + 1)); echo $mark").await?;
+    terminal.shows("s21").await?;
+    dev.kill().await?;
+    dev.start_again().await?;
+    terminal.type_line("echo again $mark").await?;
+    terminal.shows("again s21").await?;
+    terminal.type_line("exit 5").await?;
+    assert_eq!(terminal.code().await?, "5");
+    Ok(())
+}
