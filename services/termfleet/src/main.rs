@@ -3,7 +3,10 @@
 
 mod cli;
 
-#[allow(dead_code, reason = "each command reads its own sections")]
+#[allow(
+    dead_code,
+    reason = "settings of what is not there yet are parsed and checked all the same"
+)]
 mod config;
 
 mod client;

@@ -14,7 +14,7 @@ const METRICS_INTERVAL: Key = Key::new(
     "monitoring.metrics_interval_ms",
     Kind::Milliseconds(100, 3_600_000),
     Preset::Number(10_000),
-    "How often the system is sampled and focused sessions' clients get `metrics_update`",
+    "How often is looked at what sessions' processes use",
 )
 .known_as(&["monitoring.metrics_interval"]);
 const HEALTH_CHECK_INTERVAL: Key = Key::new(
@@ -23,13 +23,15 @@ const HEALTH_CHECK_INTERVAL: Key = Key::new(
     Preset::Number(1_000),
     "How often gateways ask workers for their health",
 )
-.known_as(&["monitoring.health_check_interval"]);
+.known_as(&["monitoring.health_check_interval"])
+.pending("workers tell by themselves when their health changes");
 const ALERT_THRESHOLDS: Key = Key::new(
     "monitoring.alert_thresholds",
     Kind::Numbers,
     Preset::Unset,
     "Values of metrics above which an alert is raised, by name",
-);
+)
+.pending("no alerts are raised");
 
 /// What is measured how often.
 #[derive(Debug, Clone)]

@@ -5,6 +5,9 @@ use std::time::Duration;
 use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Section};
 use termfleet_session::limits::{SESSIONS_PER_PROJECT, SESSIONS_PER_USER};
 
+/// Why times of idle sessions change nothing.
+const NO_SWEEP: &str = "idle sessions are not ended";
+
 pub(super) const SECTION: Section = Section {
     name: "session",
     about: "How many sessions there may be, and for how long.",
@@ -32,7 +35,8 @@ const TIMEOUT: Key = Key::new(
     Preset::Number(30 * 60_000),
     "How long a session lives that nobody watches and in which nothing happens",
 )
-.known_as(&["session.timeout", "sessionTimeout"]);
+.known_as(&["session.timeout", "sessionTimeout"])
+.pending(NO_SWEEP);
 const CLEANUP: Key = Key::new(
     "session.cleanup_interval_ms",
     Kind::Milliseconds(100, 24 * 3_600_000),
@@ -40,7 +44,8 @@ const CLEANUP: Key = Key::new(
     "How often such sessions are looked for",
 )
 .variables(&["CLEANUP_INTERVAL"])
-.known_as(&["session.cleanup_interval"]);
+.known_as(&["session.cleanup_interval"])
+.pending(NO_SWEEP);
 
 /// How many sessions there may be, and for how long.
 #[derive(Debug, Clone)]
