@@ -18,8 +18,12 @@ use utoipa::ToSchema;
 use crate::focus::FocusState;
 
 mod projects;
+mod tickets;
 
-pub use self::projects::{Project, ProjectPage, Resumed, Suspended};
+pub use self::{
+    projects::{Project, ProjectPage, Resumed, Suspended},
+    tickets::Ticket,
+};
 
 /// A session, as clients see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -8,7 +8,7 @@ use data_encoding::BASE32_NOPAD;
 use socket2::SockRef;
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Backoff, Drain, Part, Tasks};
-use termfleet_store::{Bus, Directory, Focus};
+use termfleet_store::{Bus, Directory, Focus, Messages, Tickets};
 use termfleet_token::Verifier;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     admit::Admission,
-    auth::Auth,
+    auth::{self, Auth},
     config::Config,
     connection::Waiters,
     edge::Edge,
@@ -62,6 +62,10 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// Which of them are focused.
     pub focus: Arc<dyn Focus>,
+    /// Tickets that are out.
+    pub tickets: Arc<dyn Tickets>,
+    /// What was asked in sessions.
+    pub messages: Arc<dyn Messages>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
     /// The web terminal.
@@ -94,7 +98,18 @@ impl Gateway {
     /// loopback names and pages alone.
     #[must_use]
     pub fn new(parts: Parts, metrics: Part<'_>) -> Self {
-        let Parts { mut config, verifier, directory, bus, focus, upstream, pages, drain } = parts;
+        let Parts {
+            mut config,
+            verifier,
+            directory,
+            bus,
+            focus,
+            tickets,
+            messages,
+            upstream,
+            pages,
+            drain,
+        } = parts;
         let (tasks, auth) = (Tasks::new(), Auth::new(verifier));
         if auth.is_off() {
             // Whatever was configured: else any web page could run commands here.
@@ -128,6 +143,8 @@ impl Gateway {
             sessions,
             admission,
             waiters: Waiters::default(),
+            tickets: auth::Tickets::new(tickets),
+            messages,
             metrics: EdgeMetrics::register(metrics),
             tasks,
             drain,

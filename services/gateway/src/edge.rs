@@ -6,11 +6,11 @@ use std::{net::IpAddr, sync::Arc};
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Drain, Tasks};
 use termfleet_session::code::Refusal;
-use termfleet_store::Directory;
+use termfleet_store::{Directory, Messages};
 
 use crate::{
     admit::{Admission, ConnectionLimits, SocketPlace},
-    auth::{Auth, SignedIn},
+    auth::{Auth, SignedIn, Tickets},
     config::Config,
     connection::Waiters,
     dialect::Dialect,
@@ -40,6 +40,10 @@ pub struct Edge {
     pub admission: Admission,
     /// Sockets that wait for a session that does not exist yet.
     pub waiters: Waiters,
+    /// Tickets that sign sockets in.
+    pub tickets: Tickets,
+    /// What clients asked in sessions, if it may come again.
+    pub messages: Arc<dyn Messages>,
     /// What is counted.
     pub metrics: EdgeMetrics,
     /// The gateway's own tasks: each must end by itself once it drains.

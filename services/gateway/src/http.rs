@@ -134,7 +134,7 @@ impl Requests {
             return Ok(preflight);
         }
         match route {
-            Route::Socket { session } => upgrade::answer(self, session, &query, request),
+            Route::Socket { session } => upgrade::answer(self, session, &query, request).await,
             Route::Rest(_) => Ok(self.rest(request).await),
             Route::Page => {
                 let (path, headers) = (request.uri().path(), request.headers());

@@ -25,6 +25,7 @@ use crate::rest;
         rest::projects::sessions,
         rest::projects::suspend,
         rest::projects::resume,
+        rest::tickets::issue,
         rest::read,
         rest::patch,
         rest::close,
@@ -36,6 +37,7 @@ use crate::rest;
         (name = "sessions", description = "Terminals: a process, a screen, a history"),
         (name = "projects", description = "All sessions of one project at once"),
         (name = "focus", description = "Which of a project's sessions are looked at: one truth"),
+        (name = "tickets", description = "Signing a WebSocket in without a header"),
     ),
     modifiers(&Bearer),
 )]

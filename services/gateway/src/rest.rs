@@ -22,6 +22,7 @@ use crate::{edge::Edge, openapi, problem::Refused};
 mod extract;
 pub(crate) mod focus;
 pub(crate) mod projects;
+pub(crate) mod tickets;
 
 /// A handler's answer.
 type Answer<T> = Result<T, Refused>;
@@ -33,6 +34,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
         .route("/api/terminal/sessions/{id}", routing::get(read).patch(patch).delete(close))
         .merge(focus::router())
         .merge(projects::router())
+        .route("/api/terminal/tickets", routing::post(tickets::issue))
         .route("/openapi.json", routing::get(description))
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_route)

@@ -8,7 +8,7 @@ use crate::dialect::Dialect;
 /// Longest target of a request: ids, cursors and names fit many times.
 pub(crate) const MAX_TARGET_BYTES: usize = 4 << 10;
 /// Every label that a route can have in metrics and logs.
-pub(crate) const ROUTES: [&str; 13] = [
+pub(crate) const ROUTES: [&str; 14] = [
     "sessions",
     "session",
     "focus",
@@ -16,6 +16,7 @@ pub(crate) const ROUTES: [&str; 13] = [
     "project_sessions",
     "project_suspend",
     "project_resume",
+    "tickets",
     "api",
     "openapi",
     "terminal",
@@ -62,6 +63,7 @@ impl Route {
             ["api", "terminal", "projects", _, "sessions"] => Self::Rest("project_sessions"),
             ["api", "terminal", "projects", _, "suspend"] => Self::Rest("project_suspend"),
             ["api", "terminal", "projects", _, "resume"] => Self::Rest("project_resume"),
+            ["api", "terminal", "tickets"] => Self::Rest("tickets"),
             ["api", ..] => Self::Rest("api"),
             _ => Self::Page,
         }
@@ -154,6 +156,7 @@ mod tests {
             ("/api/terminal/projects/p/focus", "focus"),
             ("/api/terminal/focus", "focus"),
             ("/api/terminal/sessions/x/history", "api"),
+            ("/api/terminal/tickets", "tickets"),
         ] {
             assert_eq!(Route::of(path).label(), label, "{path}");
             assert!(ROUTES.contains(&label));

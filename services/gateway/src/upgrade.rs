@@ -32,7 +32,7 @@ const DRAINING_RETRY_MS: u64 = 1_000;
 ///
 /// # Errors
 /// Why there will be none.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     requests: &Requests,
     session: Option<String>,
     query: &QueryPairs,
@@ -50,7 +50,13 @@ pub(crate) fn answer(
 
     let protocols = Protocols::of(&upgrade.protocols)?;
     let choice = choose(session.as_deref(), &protocols, query)?;
-    let identity = edge.auth.opener(request.headers(), &protocols)?;
+    let identity = match edge.auth.opener(request.headers(), &protocols)? {
+        Some(identity) => Some(identity),
+        None => match ticket(query)? {
+            Some(ticket) => Some(edge.tickets.redeem(ticket).await?),
+            None => None,
+        },
+    };
     if identity.is_none() && !choice.dialect.signs_in_band() {
         return Err(Code::Unauthorized.into());
     }
@@ -69,6 +75,16 @@ pub(crate) fn answer(
     spawn(requests, switch, opened);
     let echoed = choice.echoed.then(|| choice.dialect.name());
     Ok(upgrade.response(echoed).map(|()| Body::empty()))
+}
+
+/// The ticket in the address, if nothing else signs the request in.
+fn ticket(query: &QueryPairs) -> Result<Option<&str>, Refusal> {
+    let mut tickets = query.iter().filter(|(name, _)| name == "ticket");
+    let ticket = tickets.next().map(|(_, value)| value.as_str());
+    match tickets.next() {
+        Some(_) => Err(Refusal::new(Code::BadMessage, "ticket stands more than once")),
+        None => Ok(ticket),
+    }
 }
 
 fn choose(

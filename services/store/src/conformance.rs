@@ -19,6 +19,8 @@ use crate::{
     bus::Bus,
     directory::{Directory, Reservation, Timings},
     focus::Focus,
+    messages::Messages,
+    tickets::Tickets,
     workers::Workers,
 };
 
@@ -26,7 +28,7 @@ use crate::{
 #[async_trait]
 pub trait Stage: Sized + Send + Sync + 'static {
     /// The implementation.
-    type Store: Directory + Bus + Focus + Workers + 'static;
+    type Store: Directory + Bus + Focus + Workers + Tickets + Messages + 'static;
 
     /// Random plays against the model; fewer where each costs real time.
     const PLAYS: u32 = 128;
@@ -159,6 +161,18 @@ promises! { $
         a_worker_that_goes_is_gone_at_once,
         a_later_process_supersedes_the_earlier,
         another_incarnation_counts_its_generations_anew,
+    }
+    tickets {
+        of_a_hundred_who_show_a_ticket_one_is_let_in,
+        a_ticket_is_its_users_alone,
+        a_late_ticket_is_worth_nothing,
+    }
+    messages {
+        of_a_hundred_equal_messages_one_is_the_first,
+        an_answer_is_given_again_as_it_was,
+        an_id_means_one_message_of_its_session,
+        what_was_not_done_can_be_asked_again,
+        a_message_is_remembered_for_its_time,
     }
     hints {
         a_sessions_life_is_heard_in_order_with_growing_versions,

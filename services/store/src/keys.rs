@@ -98,6 +98,18 @@ impl Keys {
         self.of_user(tenant, user, "tokens")
     }
 
+    /// A user's ticket, by the digest of its secret: a string.
+    #[must_use]
+    pub fn ticket(&self, tenant: &TenantId, user: &UserId, digest: &str) -> String {
+        self.of_user(tenant, user, &format!("ticket:{}", plain(digest)))
+    }
+
+    /// A message that may come again, by its client's name for it: a string.
+    #[must_use]
+    pub fn message(&self, id: &SessionId, message: &str) -> String {
+        format!("{}:{{{}}}:message:{id}:{}", self.namespace, id.tag(), plain(message))
+    }
+
     /// A worker's incarnation, its registration and its lease: a hash.
     #[must_use]
     pub fn worker(&self, worker: &WorkerId, incarnation: &Incarnation) -> String {
@@ -187,6 +199,11 @@ mod tests {
             (keys.user_sessions(&tenant, &user), "tf:{u:acme/ann}:sessions".into()),
             (keys.user_requests(&tenant, &user), "tf:{u:acme/ann}:requests".into()),
             (keys.user_tokens(&tenant, &user), "tf:{u:acme/ann}:tokens".into()),
+            (keys.ticket(&tenant, &user, "00ff"), "tf:{u:acme/ann}:ticket:00ff".into()),
+            (
+                keys.message(&ID.parse().unwrap(), "m:1}"),
+                format!("tf:{{abcdefgh}}:message:{ID}:m%3A1%7D"),
+            ),
             (keys.worker(&worker, &life), format!("tf:{{w}}:worker:w1/{LIFE}")),
             (keys.workers(), "tf:{w}:workers".into()),
             (keys.sweep(), "tf:{w}:sweep".into()),

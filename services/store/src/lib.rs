@@ -11,8 +11,10 @@ pub mod focus;
 pub mod bus;
 pub mod change;
 pub mod error;
+pub mod messages;
 pub mod page;
 pub mod repeat;
+pub mod tickets;
 pub mod workers;
 
 pub mod clock;
@@ -34,6 +36,8 @@ pub use directory::{Directory, Fence, Limits, Reservation, Timings, Touch, Untou
 pub use error::StoreError;
 pub use focus::Focus;
 pub use memory::MemoryStore;
+pub use messages::{Heard, Message, Messages};
 pub use page::{Cursor, Listing, Page};
 pub use repeat::IdempotencyKey;
+pub use tickets::{Bearer, Ticket, Tickets};
 pub use workers::{Registration, Storage, Workers};

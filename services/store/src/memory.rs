@@ -6,9 +6,11 @@
 
 mod book;
 mod focus;
+mod messages;
 mod places;
 mod records;
 mod repeats;
+mod tickets;
 mod workers;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +23,7 @@ use termfleet_session::{
 };
 use tokio::sync::watch;
 
-use self::{book::Book, workers::Fleet};
+use self::{book::Book, messages::Memories, tickets::Drawer, workers::Fleet};
 use crate::{
     bus::{Bus, Subscription, Topics},
     change::Change,
@@ -29,9 +31,11 @@ use crate::{
     directory::{Directory, Fence, Reservation, Timings, Touch, Untouched},
     error::StoreError,
     focus::Focus,
+    messages::{Heard, Message, Messages},
     page::{Listing, Page},
     repeat::Request,
     rule::Now,
+    tickets::{Bearer, Ticket, Tickets},
     workers::{Registration, Workers},
 };
 
@@ -45,6 +49,8 @@ pub struct MemoryStore {
     book: Mutex<Book>,
     // Apart from the book: no operation touches both.
     fleet: Mutex<Fleet>,
+    tickets: Mutex<Drawer>,
+    messages: Mutex<Memories>,
     lease_ms: u64,
 }
 
@@ -67,7 +73,16 @@ impl MemoryStore {
         let (topics, losses) = (Topics::default(), watch::Sender::default());
         let lease_ms = timings.lease_ms;
         let book = Mutex::new(Book::new(timings));
-        Self { clock, topics, losses, book, fleet: Mutex::default(), lease_ms }
+        Self {
+            clock,
+            topics,
+            losses,
+            book,
+            fleet: Mutex::default(),
+            tickets: Mutex::default(),
+            messages: Mutex::default(),
+            lease_ms,
+        }
     }
 
     fn with_fleet<T>(&self, operation: impl FnOnce(&mut Fleet, u64) -> T) -> T {
@@ -248,6 +263,40 @@ impl Bus for MemoryStore {
 
     fn losses(&self) -> watch::Receiver<u64> {
         self.losses.subscribe()
+    }
+}
+
+#[async_trait]
+impl Tickets for MemoryStore {
+    async fn issue(&self, ticket: &Ticket, bearer: &Bearer) -> Result<(), StoreError> {
+        let mut drawer = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        drawer.issue(ticket, bearer, self.clock.now_ms());
+        Ok(())
+    }
+
+    async fn redeem(&self, ticket: &Ticket) -> Result<Option<Bearer>, StoreError> {
+        let mut drawer = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(drawer.redeem(ticket, self.clock.now_ms()))
+    }
+}
+
+#[async_trait]
+impl Messages for MemoryStore {
+    async fn hear(&self, message: &Message) -> Result<Heard, StoreError> {
+        let mut memories = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.hear(message, self.clock.now_ms())
+    }
+
+    async fn answer(&self, message: &Message, answer: &str) -> Result<(), StoreError> {
+        let mut memories = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.answer(message, answer);
+        Ok(())
+    }
+
+    async fn unhear(&self, message: &Message) -> Result<(), StoreError> {
+        let mut memories = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.unhear(message);
+        Ok(())
     }
 }
 

@@ -16,9 +16,11 @@ mod focus;
 mod hints;
 mod keeper;
 mod loss;
+mod messages;
 mod places;
 mod records;
 pub(crate) mod script;
+mod tickets;
 mod workers;
 
 use std::{

@@ -109,6 +109,8 @@ impl Setup {
             verifier: self.auth.then(|| Verifier::new(verifier).unwrap()),
             directory: store.clone(),
             bus: store.clone(),
+            tickets: store.clone(),
+            messages: store.clone(),
             focus: store.clone(),
             upstream: if self.watched {
                 Upstream::watch(store.clone(), Choosing::default(), capabilities, &tasks, &drain)

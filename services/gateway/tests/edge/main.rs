@@ -18,3 +18,4 @@ mod projects;
 mod sessions;
 mod slow;
 mod tenancy;
+mod tickets;

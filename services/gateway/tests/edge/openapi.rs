@@ -36,6 +36,7 @@ async fn it_describes_every_endpoint_and_the_sign_in() {
         ("/api/terminal/projects/{id}/focus", &["get"]),
         ("/api/terminal/sessions/{id}/focus", &["put"]),
         ("/api/terminal/focus", &["put"]),
+        ("/api/terminal/tickets", &["post"]),
     ] {
         for method in methods {
             assert!(json["paths"][path][method]["responses"].is_object(), "{method} {path}");

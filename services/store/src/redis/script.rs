@@ -76,6 +76,14 @@ scripts! {
     LEASES = "leases";
     /// Reads what workers say of themselves.
     SAID = "said";
+    /// Notes a ticket.
+    ISSUE = "issue";
+    /// Takes a ticket.
+    REDEEM = "redeem";
+    /// Notes that a message came.
+    HEAR = "hear";
+    /// Notes what a message is answered.
+    ANSWER = "answer";
 }
 
 /// An argument of a script.

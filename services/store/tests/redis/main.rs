@@ -9,4 +9,5 @@ mod conformance;
 mod crashes;
 mod faults;
 mod gateways;
+mod once;
 mod start;
