@@ -37,7 +37,9 @@ use self::{
     address::Address, client::Client, dial::Dialer, hints::Hints, keeper::Keeper, loss::Losses,
     places::LookedAfter, records::Turns,
 };
-pub use self::{address::InvalidAddress, check::ConnectError, dial::Tls, loss::GRACE};
+pub use self::{
+    address::InvalidAddress, check::ConnectError, client::IN_FLIGHT, dial::Tls, loss::GRACE,
+};
 use crate::{
     bus::{Bus, Subscription},
     directory::Timings,
@@ -86,7 +88,13 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects and checks that this Redis can serve. From then on the connection is kept, and made
+    /// Connects and checks that this Redis can serve. The URL is one of
+    ///
+    /// - `redis://[USER:PASSWORD@]HOST[:6379][/DB]`: one server,
+    /// - `redis+sentinel://[USER:PASSWORD@]HOST[:26379],HOST,…/[DB/]NAME`: the master of that name,
+    /// - `redis+cluster://[USER:PASSWORD@]HOST[:6379],HOST,…`: a cluster,
+    ///
+    /// or the same with `rediss`, over TLS. From then on the connection is kept, and made
     /// again whenever it breaks, until the store is dropped.
     ///
     /// # Errors

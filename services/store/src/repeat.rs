@@ -11,7 +11,7 @@ use termfleet_session::{
 const MAX_KEY_BYTES: usize = 128;
 
 /// Requests remembered of one user: many times the sessions they may have. The oldest goes first.
-pub(crate) const KEPT_PER_USER: usize = 256;
+pub const KEPT_PER_USER: usize = 256;
 
 /// A client's own name for a request: what `Idempotency-Key` says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -30,7 +30,7 @@ use crate::error::StoreError;
 
 /// Calls under way at once: some for every session that a gateway serves. Each has at most some KiB
 /// to send, so what queues on a slow connection is bounded by MiB.
-const IN_FLIGHT: usize = 4_096;
+pub const IN_FLIGHT: usize = 4_096;
 /// How long a call waits for a connection that is being made: what a new one to a healthy server
 /// takes, many times over.
 const PATIENCE: Duration = Duration::from_millis(RECONNECT_MS);

@@ -145,7 +145,8 @@ impl Directory for RedisStore {
     }
 
     async fn patch(&self, id: &SessionId, patch: Patch) -> Result<Session, StoreError> {
-        self.change(id, |stored, now| rule::patch(stored, patch.clone(), now)).await
+        let decide = |stored: Option<&Session>, now| rule::patch(stored, patch.clone(), now);
+        self.change(id, decide).await.map_err(|error| self.doubt(error))
     }
 
     async fn update(
@@ -221,7 +222,8 @@ impl Directory for RedisStore {
         seen: Epoch,
         owner: Owner,
     ) -> Result<Session, StoreError> {
-        self.change(id, |stored, now| rule::claim(stored, seen, owner.clone(), now)).await
+        let decide = |stored: Option<&Session>, now| rule::claim(stored, seen, owner.clone(), now);
+        self.change(id, decide).await.map_err(|error| self.doubt(error))
     }
 
     async fn begin(&self, request: &Request, id: &SessionId) -> Result<SessionId, StoreError> {

@@ -168,8 +168,7 @@ impl RedisStore {
         let _turn = self.turns.take(id).await?;
         for _ in 0..ATTEMPTS {
             let stored = self.read(id).await?;
-            let step = decide(stored.session.as_ref(), stored.now);
-            let (session, what) = match step.map_err(|error| self.doubt(error))? {
+            let (session, what) = match decide(stored.session.as_ref(), stored.now)? {
                 Step::Same(session) => return Ok(session),
                 Step::Quiet(session) => (session, None),
                 Step::Told(session, what) => (session, Some(what)),
@@ -181,7 +180,8 @@ impl RedisStore {
         Err(lost_every_race())
     }
 
-    /// What is not found may only not be told yet.
+    /// What is not found may only not be told yet. For those who ask for others: an owner is told
+    /// that its record is not there, and asserts it.
     pub(super) fn doubt(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::NotFound => self.client.unknown().err().unwrap_or(error),

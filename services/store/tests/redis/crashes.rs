@@ -12,8 +12,11 @@ use termfleet_session::{
     record::Session,
 };
 use termfleet_store::{
-    Directory, Fence, Limits, RedisStore, Reservation, StoreError, Timings, conformance::record,
-    keys::Keys, redis::Options,
+    Directory, Fence, Limits, RedisStore, Reservation, StoreError, Timings,
+    conformance::record,
+    keys::Keys,
+    redis::Options,
+    repeat::{KEPT_PER_USER, Request},
 };
 
 use crate::servers::Server;
@@ -130,6 +133,25 @@ async fn a_commit_whose_reservation_went_meanwhile_leaves_no_place_taken() {
     assert_eq!(scene.store.commit(record(&dead)).await, Err(StoreError::ReservationGone));
     scene.pass(Timings::default().reservation_ms);
     scene.create(&wanted()).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_a_users_requests_so_many_are_remembered_and_the_oldest_goes_first() {
+    let scene = Scene::open().await;
+    let Reservation { id, tenant, user, .. } = wanted();
+    let request = |n: usize| {
+        let (tenant, user, key) = (tenant.clone(), user.clone(), n.to_string().parse().unwrap());
+        Request { tenant, user, key, body: [0; 32] }
+    };
+    for n in 0..KEPT_PER_USER {
+        scene.store.begin(&request(n), &id).await.unwrap();
+        scene.pass(1);
+    }
+    let other = wanted().id;
+    assert_eq!(scene.store.begin(&request(0), &other).await.unwrap(), id, "at the bound");
+    scene.store.begin(&request(KEPT_PER_USER), &id).await.unwrap();
+    assert_eq!(scene.store.begin(&request(1), &other).await.unwrap(), id, "the second stays");
+    assert_eq!(scene.store.begin(&request(0), &other).await.unwrap(), other, "the first went");
 }
 
 #[tokio::test]

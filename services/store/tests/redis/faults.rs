@@ -3,12 +3,18 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use rustix::process::Signal;
 use termfleet_runtime::Tasks;
-use termfleet_session::ids::Tag;
+use termfleet_session::{
+    ids::{SessionId, Tag},
+    record::Patch,
+};
 use termfleet_store::{
-    Bus, Directory, Hint, Limits, RedisStore, Reservation, StoreError, Subscription, What,
-    redis::Options,
+    Bus, Change, Directory, Fence, Hint, Limits, RedisStore, Reservation, StoreError, Subscription,
+    What,
+    conformance::record,
+    redis::{IN_FLIGHT, Options},
 };
 use tokio::time::{self, Instant};
 
@@ -31,7 +37,7 @@ fn reservation(project: u32) -> Reservation {
     let mut random = [0; 16];
     getrandom::fill(&mut random).unwrap();
     Reservation {
-        id: termfleet_session::ids::SessionId::new(&Tag::of(&tenant, &project), random),
+        id: SessionId::new(&Tag::of(&tenant, &project), random),
         tenant,
         project,
         user: "ann".parse().unwrap(),
@@ -82,7 +88,7 @@ async fn hear(hints: &mut Subscription, wanted: impl Fn(&Hint) -> bool) {
 async fn close_one(store: &RedisStore) {
     let reservation = reservation(0);
     store.reserve(&reservation).await.unwrap();
-    store.commit(termfleet_store::conformance::record(&reservation)).await.unwrap();
+    store.commit(record(&reservation)).await.unwrap();
 }
 
 fn is_created(hint: &Hint) -> bool {
@@ -178,6 +184,43 @@ async fn a_server_that_pauses_holds_nobody_for_long() {
     assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
     server.signal(Signal::CONT);
     until_it_writes(&store).await;
+}
+
+#[tokio::test]
+async fn no_more_calls_wait_for_a_server_than_may() {
+    let server = Server::start("").await;
+    let store = connect(&server.url()).await;
+    let unknown = reservation(0).id;
+    server.signal(Signal::STOP);
+    let mut calls: Vec<_> = (0..=IN_FLIGHT).map(|_| store.get(&unknown).boxed()).collect();
+    let refused = calls.pop().unwrap();
+    for call in &mut calls {
+        assert!(call.now_or_never().is_none(), "it has an answer already");
+    }
+    let answer = refused.now_or_never().expect("one more than may waits too");
+    assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+    drop(calls);
+    server.signal(Signal::CONT);
+    until_it_writes(&store).await;
+}
+
+#[tokio::test]
+async fn an_owner_is_told_of_its_lost_record_at_once_and_others_to_ask_again() {
+    let server = Server::start("").await;
+    let store = connect(&server.url()).await;
+    let wanted = reservation(0);
+    store.reserve(&wanted).await.unwrap();
+    let session = store.commit(record(&wanted)).await.unwrap();
+    let mut losses = store.losses();
+    server.ask::<()>("FLUSHALL").await;
+    time::timeout(DEADLINE, losses.changed()).await.unwrap().unwrap();
+    let fence = Fence { owner: session.owner.clone().unwrap(), epoch: session.epoch };
+    let update = store.update(&session.id, &fence, Change::default()).await;
+    assert_eq!(update, Err(StoreError::NotFound), "the owner asserts");
+    let patch = store.patch(&session.id, Patch::default()).await;
+    assert!(matches!(patch, Err(StoreError::Unavailable { .. })), "{patch:?}");
+    store.assert(session.clone()).await.unwrap();
+    store.patch(&session.id, Patch::default()).await.unwrap();
 }
 
 #[tokio::test]

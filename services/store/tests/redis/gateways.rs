@@ -24,7 +24,7 @@ async fn gateways(url: &str) -> Vec<Arc<RedisStore>> {
     gateways
 }
 
-fn wanted(project: usize, limits: Limits) -> Reservation {
+pub(crate) fn wanted(project: usize, limits: Limits) -> Reservation {
     let project = format!("shop-{project}").parse().unwrap();
     let tenant = "acme".parse().unwrap();
     let mut random = [0; 16];

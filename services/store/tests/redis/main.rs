@@ -11,3 +11,4 @@ mod faults;
 mod gateways;
 mod once;
 mod start;
+mod tls;
