@@ -83,6 +83,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 /// One WebSocket.
 pub struct Socket {
     stream: WebSocketStream<Box<dyn Wire>>,
+    /// What it was welcomed with, once it has signed in.
+    pub welcome: Value,
     pending: VecDeque<Incoming>,
 }
 
@@ -118,7 +120,7 @@ impl Socket {
         }
         let opened = async { Ok(builder.connect_on(wire).await?) };
         let (stream, _) = within("the upgrade", opened).await?;
-        Ok(Self { stream, pending: VecDeque::new() })
+        Ok(Self { stream, welcome: Value::Null, pending: VecDeque::new() })
     }
 
     /// Connects in the canonical dialect, signs in, and takes the welcome.
@@ -143,7 +145,7 @@ impl Socket {
             handshake["auth"] = auth;
         }
         self.send(&handshake).await?;
-        self.message("welcome").await?;
+        self.welcome = self.message("welcome").await?;
         Ok(self)
     }
 

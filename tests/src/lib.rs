@@ -5,11 +5,13 @@
 //! not fail a test and a hang does not stop the run.
 
 pub mod client;
+pub mod cluster;
 pub mod collector;
 pub mod dev;
 pub mod home;
 pub mod http;
 pub mod nginx;
+pub mod openssl;
 pub mod ports;
 pub mod process;
 pub mod tls;

@@ -14,6 +14,7 @@ use tokio::{net::TcpStream, process::Command};
 
 use crate::{
     home::{Home, command_line, gone, signal},
+    openssl::openssl,
     ports,
     process::Process,
     wait::{until, within},
@@ -59,18 +60,28 @@ impl Nginx {
     ) -> Result<Self> {
         let folder = home.folder("nginx")?;
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        let mut openssl = Command::new("openssl");
-        openssl
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
-            .args(["-nodes", "-days", "1", "-subj", "/CN=localhost"])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-            .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-            .arg("-keyout")
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate);
-        let made = within("a certificate", async { Ok(openssl.output().await?) }).await?;
-        ensure!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
+        openssl(&[
+            &"req",
+            &"-x509",
+            &"-newkey",
+            &"ec",
+            &"-pkeyopt",
+            &"ec_paramgen_curve:P-256",
+            &"-nodes",
+            &"-days",
+            &"1",
+            &"-subj",
+            &"/CN=localhost",
+            &"-addext",
+            &"basicConstraints=critical,CA:FALSE",
+            &"-addext",
+            &"subjectAltName=DNS:localhost,IP:127.0.0.1",
+            &"-keyout",
+            &key,
+            &"-out",
+            &certificate,
+        ])
+        .await?;
         settings.insert("CERTIFICATE", certificate.display().to_string());
         settings.insert("KEY", key.display().to_string());
         Self::start(home, gateways, settings).await

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 
 /// Below the ports that the kernel gives to clients (32768 and up), so that no socket of a test takes
 /// one between our look and its use.
@@ -22,14 +22,23 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 /// # Errors
 /// If there is none.
 pub fn free() -> Result<SocketAddr> {
-    let begin = (std::process::id() % u32::from(COUNT)) as u16;
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, free_range(1)?)))
+}
+
+/// The first of so many ports in a row that nobody listens on.
+///
+/// # Errors
+/// If there are none.
+pub fn free_range(length: u16) -> Result<u16> {
+    let begin = std::process::id() * 61;
     for _ in 0..COUNT {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let offset = (u32::from(begin) * 61 + u32::from(step)) % u32::from(COUNT);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + offset as u16));
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
+        let step = u32::from(NEXT.fetch_add(length, Ordering::Relaxed));
+        let offset = (begin.wrapping_add(step) % u32::from(COUNT - length)) as u16;
+        let first = FIRST + offset;
+        let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if (first..first + length).all(is_free) {
+            return Ok(first);
         }
     }
-    None.context("no port is free")
+    bail!("no {length} ports in a row are free")
 }

@@ -91,17 +91,10 @@ impl Terminal {
         }
         let answer = socket.ask(attach, "attached").await?;
         let attached = answer.map_err(|code| anyhow::anyhow!("attach refused: {code}"))?;
-        let number = |key: &str| attached[key].as_u64().context("attached has numbers");
-        let channel = ChannelId::new(number("channel")?);
-        if attached["recovered"] == false {
-            memory.output.clear();
-        } else {
-            ensure!(number("offset")? == memory.offset, "recovered at another offset");
-        }
-        memory.epoch = number("epoch")?;
-        memory.offset = number("offset")?;
-        memory.input = number("nextInputOffset")?;
-        Ok(Self { socket, memory, attached, channel })
+        let channel = ChannelId::new(attached["channel"].as_u64().context("a channel")?);
+        let mut terminal = Self { socket, memory, attached: attached.clone(), channel };
+        terminal.follow(&attached)?;
+        Ok(terminal)
     }
 
     /// The channel's number.
@@ -160,10 +153,31 @@ impl Terminal {
             {
                 self.memory.written = offset.get();
             }
+            // The way to the session broke and stands again: the channel has another number now.
+            Incoming::Message(attached)
+                if attached["type"] == "attached" && attached["replaces"] == self.channel.get() =>
+            {
+                self.follow(&attached.clone())?;
+            }
             Incoming::Closed(code, reason) => bail!("closed with {code} {reason:?}"),
             Incoming::Frame(_) | Incoming::Message(_) => {}
         }
         Ok(incoming)
+    }
+
+    /// Takes what a session says of an attachment.
+    fn follow(&mut self, attached: &Value) -> Result<()> {
+        let number = |key: &str| attached[key].as_u64().context("attached has numbers");
+        if attached["recovered"] == false {
+            self.memory.output.clear();
+        } else {
+            ensure!(number("offset")? == self.memory.offset, "recovered at another offset");
+        }
+        self.channel = ChannelId::new(number("channel")?);
+        self.memory.epoch = number("epoch")?;
+        self.memory.offset = number("offset")?;
+        self.memory.input = number("nextInputOffset")?;
+        Ok(())
     }
 
     async fn acknowledge(&mut self) -> Result<()> {
