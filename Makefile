@@ -15,7 +15,7 @@ CARGO := cargo
 DEBUG = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug
 ARGS ?=
 
-.PHONY: help run test ci build web lint fmt fmt-check docs docs-check bench sdk setup-run setup-test web-test test-build rust-test browser-test clean
+.PHONY: help run cluster cluster-stop test ci build web lint fmt fmt-check docs docs-check bench sdk setup-run setup-test setup-cluster web-test test-build rust-test browser-test clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -24,6 +24,14 @@ run: setup-run web ## Build and start the embedded default, print the URL (first
 	@echo "termfleet: building (the first time takes about 3 minutes on 2 cores)"
 	@$(CARGO) build --quiet --package termfleet
 	@exec "$(DEBUG)/termfleet" dev $(ARGS)
+
+cluster: setup-cluster web ## Build and start a cluster: Redis, 2 workers, 3 gateways, nginx; print the URL
+	@echo "termfleet: building (the first time takes about 3 minutes on 2 cores)"
+	@$(CARGO) build --quiet --package termfleet
+	@TERMFLEET_BIN="$(DEBUG)/termfleet" exec deploy/cluster/run.sh start
+
+cluster-stop: ## End it, from another terminal
+	@deploy/cluster/run.sh stop
 
 test: setup-test web web-test rust-test browser-test ## Run all tests: unit, conformance, property, end to end, browser
 
@@ -53,7 +61,7 @@ docs: ## Write anew the pages that are made from the code
 docs-check:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
-bench: setup-run web ## Measure: keystroke echo, flood, memory; a table and target/bench.json
+bench: setup-cluster web ## Measure `dev` and a cluster side by side; a table and target/bench.json
 	$(CARGO) build --release --quiet --package termfleet --package termfleet-load
 	$(CARGO) run --release --quiet --package termfleet-load -- bench $(ARGS)
 
@@ -65,6 +73,9 @@ sdk: $(WEB_MODULES) ## Pack the client package: target/sdk/*.tgz, golden vectors
 
 setup-run:
 	@deploy/setup/packages.sh run
+
+setup-cluster:
+	@deploy/setup/packages.sh cluster
 
 setup-test:
 	@deploy/setup/packages.sh test

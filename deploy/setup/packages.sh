@@ -17,7 +17,7 @@ need_command npm || fail "npm is missing. It comes with Node.js (on Debian: apt 
 # command:package pairs; a package is installed only if its command is missing.
 wanted="cc:gcc git:git"
 case "${1:-run}" in
-  cluster) wanted="$wanted nginx:nginx-light redis-server:redis-server openssl:openssl" ;;
+  cluster) wanted="$wanted nginx:nginx-light redis-server:redis-server" ;;
   test)
     wanted="$wanted nginx:nginx-light redis-server:redis-server openssl:openssl"
     wanted="$wanted chromium:chromium vim:vim htop:htop ps:procps tmux:tmux"

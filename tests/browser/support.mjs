@@ -47,7 +47,7 @@ class Stage {
         (error) => console.error(`no screenshot: ${error.message}`),
       );
     }
-    console.error(`--- what dev logged ---\n${this.dev.log}`);
+    console.error(`--- what the server logged ---\n${this.dev.log}`);
   }
 
   async close() {
@@ -57,16 +57,17 @@ class Stage {
 }
 
 /**
- * A test with a server of its own.
+ * A test with a server of its own: `dev`, or another one that can be started and ended.
  *
  * @param {string} name what is so, as a sentence
  * @param {(stage: Stage) => Promise<void>} body
- * @param {{ args?: string[], listen?: string[], complaints?: RegExp }} [options] how `dev` is started,
+ * @param {{ server?: { start: Function }, args?: string[], listen?: string[], complaints?: RegExp }} [options]
+ *   how it is started,
  *   and which complaints of a page belong to the story
  */
-export function scenario(name, body, { complaints, ...options } = {}) {
+export function scenario(name, body, { complaints, server = Dev, ...options } = {}) {
   test(name, { timeout: SCENARIO_MS }, async () => {
-    const stage = new Stage(await Dev.start(options));
+    const stage = new Stage(await server.start(options));
     try {
       await body(stage);
       const unexpected = stage.complaints.filter((text) => !complaints?.test(text));

@@ -11,7 +11,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { until, within } from "./wait.mjs";
 
-const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
+export const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** The same prompt on every machine, and no history but this shell's. */
 const BASHRC = `
@@ -33,7 +33,7 @@ process.on("exit", () => {
 });
 
 /** The binary: `TERMFLEET_BIN`, else the one in cargo's target directory. */
-function binary() {
+export function binary() {
   if (process.env.TERMFLEET_BIN) return process.env.TERMFLEET_BIN;
   const arguments_ = ["metadata", "--format-version", "1", "--no-deps", "--offline"];
   const output = execFileSync("cargo", arguments_, { cwd: REPOSITORY, encoding: "utf8" });
