@@ -1,52 +1,38 @@
-//! What is measured of `dev`, each against a process of its own build profile.
+//! What is measured: `dev`, and a cluster of three gateways behind nginx with two workers and Redis,
+//! each as processes of its own build profile, side by side.
 
 mod echo;
 mod flood;
+mod focus;
 mod memory;
+mod target;
 
 use anyhow::{Context, Result};
-use serde_json::json;
-use termfleet_tests::{
-    client::{Socket, Terminal},
-    dev::Dev,
-    http::Http,
-};
 
+use self::target::Target;
 use crate::report::Figure;
-
-/// Sessions of one project: the limit that the product itself sets.
-const SESSIONS_PER_PROJECT: usize = 10;
 
 /// Measures everything.
 pub(crate) async fn run(rounds: u32) -> Result<Vec<Figure>> {
-    let mut figures = Vec::new();
-    eprintln!("measuring keystroke echo");
-    figures.extend(echo::measure(rounds).await?);
-    eprintln!("measuring floods");
-    figures.extend(flood::measure(rounds).await?);
+    // One after the other: what is idle takes time too.
+    let mut figures = all_of(Target::dev().await?, rounds).await?;
+    figures.extend(all_of(Target::cluster().await?, rounds).await?);
     eprintln!("measuring memory");
     figures.extend(memory::measure().await?);
     Ok(figures)
 }
 
-/// Creates a session; the number decides its project, so that no limit of a project is met.
-async fn create(dev: &Dev, number: usize) -> Result<String> {
-    let project = format!("bench-{}", number / SESSIONS_PER_PROJECT);
-    let answer = Http::new(dev.address(), None)
-        .post("/api/terminal/sessions", json!({ "projectId": project }))
-        .await?;
-    let id = answer.json()["session"]["id"].as_str().map(ToOwned::to_owned);
-    id.with_context(|| format!("no session: {}", answer.text()))
-}
-
-/// Attaches to a fresh session and waits for its shell to be ready.
-async fn terminal(dev: &Dev, number: usize) -> Result<Terminal> {
-    let id = create(dev, number).await?;
-    let socket = Socket::canonical(dev.address(), None).await?;
-    let mut terminal = Terminal::attach(socket, &id).await?;
-    terminal.type_text("PS1=; stty -echo; echo rea''dy\n").await?;
-    terminal.read_text("ready\r\n").await?;
-    Ok(terminal)
+async fn all_of(target: Target, rounds: u32) -> Result<Vec<Figure>> {
+    eprintln!("measuring keystroke echo ({})", target.name());
+    let mut figures = echo::measure(&target, rounds).await?;
+    eprintln!("measuring floods ({})", target.name());
+    figures.extend(flood::measure(&target, rounds).await?);
+    if let Some(cluster) = target.of_cluster() {
+        eprintln!("measuring how a focus change spreads");
+        figures.extend(focus::measure(cluster, rounds).await?);
+    }
+    target.end().await?;
+    Ok(figures)
 }
 
 /// The resident memory of a process, in bytes.

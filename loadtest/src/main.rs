@@ -18,7 +18,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start `termfleet dev` and measure echo, flood and memory
+    /// Start `termfleet dev` and a cluster, and measure echo, flood, focus and memory
     Bench {
         /// Where the figures go as JSON
         #[arg(long, default_value = "target/bench.json")]

@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figure {
     /// What was measured.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// In what unit.
     pub(crate) unit: &'static str,
     /// The middle of all rounds.
@@ -24,12 +24,12 @@ pub(crate) struct Figure {
 
 impl Figure {
     /// A figure from its rounds; there is at least one.
-    pub(crate) fn new(name: &'static str, unit: &'static str, rounds: Vec<f64>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, unit: &'static str, rounds: Vec<f64>) -> Self {
         let mut sorted = rounds.clone();
         sorted.sort_by(f64::total_cmp);
         let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
         Self {
-            name,
+            name: name.into(),
             unit,
             median: at(sorted.len() / 2),
             least: at(0),

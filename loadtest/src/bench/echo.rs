@@ -2,20 +2,17 @@
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
-use termfleet_tests::{
-    client::{Incoming, Terminal},
-    dev::Dev,
-};
+use termfleet_tests::client::{Incoming, Terminal};
 use tokio::time::Instant;
 
+use super::target::Target;
 use crate::report::Figure;
 
 /// Keys of one round: enough for a p99 of ten samples.
 const KEYS: usize = 1_000;
 
-pub(super) async fn measure(rounds: u32) -> Result<Vec<Figure>> {
-    let dev = Dev::open().await?;
-    let mut terminal = super::terminal(&dev, 0).await?;
+pub(super) async fn measure(target: &Target, rounds: u32) -> Result<Vec<Figure>> {
+    let mut terminal = target.terminal(0).await?;
     terminal.type_text("stty raw; exec cat\n").await?;
     terminal.read_written().await?;
     // The first keys find out when cat runs; they are not counted.
@@ -27,8 +24,8 @@ pub(super) async fn measure(rounds: u32) -> Result<Vec<Figure>> {
         p99.push(histogram.value_at_quantile(0.99) as f64 / 1e3);
     }
     Ok(vec![
-        Figure::new("keystroke echo, 1 session, p50", "µs", p50),
-        Figure::new("keystroke echo, 1 session, p99", "µs", p99),
+        Figure::new(format!("keystroke echo, {}, p50", target.name()), "µs", p50),
+        Figure::new(format!("keystroke echo, {}, p99", target.name()), "µs", p99),
     ])
 }
 

@@ -1,17 +1,16 @@
 //! How much output passes: plain lines from one session to one client that reads as fast as it can.
 
 use anyhow::Result;
-use termfleet_tests::dev::Dev;
 use tokio::time::Instant;
 
+use super::target::Target;
 use crate::report::Figure;
 
 /// Bytes of one round.
 const BYTES: u64 = 64 << 20;
 
-pub(super) async fn measure(rounds: u32) -> Result<Vec<Figure>> {
-    let dev = Dev::open().await?;
-    let mut terminal = super::terminal(&dev, 0).await?;
+pub(super) async fn measure(target: &Target, rounds: u32) -> Result<Vec<Figure>> {
+    let mut terminal = target.terminal(1).await?;
     let mut speeds = Vec::new();
     for _ in 0..rounds {
         // What the last round ended with must not end this one.
@@ -33,5 +32,5 @@ pub(super) async fn measure(rounds: u32) -> Result<Vec<Figure>> {
         let bytes = terminal.memory.offset - from;
         speeds.push(bytes as f64 / 1e6 / begun.elapsed().as_secs_f64());
     }
-    Ok(vec![Figure::new("flood, 1 session, plain lines", "MB/s", speeds)])
+    Ok(vec![Figure::new(format!("flood, {}, plain lines", target.name()), "MB/s", speeds)])
 }

@@ -6,6 +6,7 @@ use termfleet_tests::{
     dev::{Dev, ptyhost_of},
 };
 
+use super::target::Target;
 use crate::report::Figure;
 
 /// Sockets that are opened: enough for the allocator's steps not to matter.
@@ -34,17 +35,18 @@ async fn sockets() -> Result<Figure> {
 }
 
 async fn sessions() -> Result<Figure> {
-    let dev = Dev::open().await?;
+    let target = Target::dev().await?;
+    let Target::Dev(dev) = &target else { anyhow::bail!("this is about dev") };
     let ours = || -> Result<u64> {
         let ptyhost = ptyhost_of(dev.state()).context("a ptyhost runs")?;
         Ok(super::resident(dev.pid().context("dev runs")?)? + super::resident(ptyhost)?)
     };
     for number in 0..10 {
-        super::create(&dev, number).await?;
+        target.create(number).await?;
     }
     let before = ours()?;
     for number in 10..10 + SESSIONS {
-        super::create(&dev, number).await?;
+        target.create(number).await?;
     }
     let each = ours()?.saturating_sub(before) as f64 / SESSIONS as f64;
     Ok(Figure::new("memory of an idle session (dev and ptyhost)", "KiB", vec![each / 1024.0]))
