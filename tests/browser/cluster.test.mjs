@@ -8,7 +8,7 @@ import { until } from "./support/wait.mjs";
 const BACK_MS = 6_000;
 
 scenario(
-  "two browsers on two gateways see one terminal and each other's tabs",
+  "two browsers on two gateways see one terminal, each other's tabs and what the other looks at",
   async (stage) => {
     const cluster = stage.dev;
     const first = await stage.visitor();
@@ -31,6 +31,9 @@ scenario(
     await first.press("Control+Shift+Enter");
     await first.prompt();
     await until("the new tab at the other gateway", async () => (await second.tabs()).length === 2);
+    await focusIs([true, true], first, second);
+    await first.press("Control+Shift+ArrowLeft");
+    await focusIs([true, false], first, second);
   },
   { server: Cluster },
 );
@@ -59,3 +62,11 @@ scenario(
   },
   { server: Cluster, complaints: SERVER_AWAY },
 );
+
+/** Waits until all of them know which tabs are looked at by somebody. */
+async function focusIs(wanted, ...visitors) {
+  for (const terminal of visitors) {
+    const focused = async () => (await terminal.tabs()).map((tab) => tab.focused);
+    await until(`the focus to be ${wanted}`, async () => `${await focused()}` === `${wanted}`, { seen: focused });
+  }
+}
