@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::focus::FocusState;
 
+pub mod measures;
 mod projects;
 mod tickets;
 

@@ -29,6 +29,7 @@ use crate::{
     projects::Projects,
     sessions::{self, Sessions},
     upstream::Upstream,
+    vitals::{self, Counted, Vitals},
     ws::Site,
 };
 
@@ -134,6 +135,9 @@ impl Gateway {
         let about = ServerInfo { version, instance: config.instance.clone() };
         let places = Arc::new(Semaphore::new(limits.http_connections.max(1)));
         let admission = Admission::new(limits, config.proxies.clone(), auth.is_off());
+        let metrics = EdgeMetrics::register(metrics);
+        let counted = Counted { sockets: 0, refusals: 0 };
+        let vitals = Vitals::new(config.monitoring.thresholds.clone(), counted);
         let edge = Arc::new(Edge {
             about,
             auth,
@@ -145,7 +149,8 @@ impl Gateway {
             waiters: Waiters::default(),
             tickets: auth::Tickets::new(tickets),
             messages,
-            metrics: EdgeMetrics::register(metrics),
+            metrics,
+            vitals,
             tasks,
             drain,
             config,
@@ -170,6 +175,7 @@ impl Gateway {
             edge.tasks.spawn("accept", accepting);
         }
         edge.tasks.spawn("upkeep", upkeep(Arc::clone(&edge)));
+        edge.tasks.spawn("vitals", vitals::watch(Arc::clone(&edge)));
         edge.drain.draining().await;
         edge.metrics.draining();
 

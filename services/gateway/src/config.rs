@@ -6,7 +6,10 @@ use std::{net::IpAddr, str::FromStr, time::Duration};
 use termfleet_session::limits::{DEFAULT_SIZE, FOCUSED_PER_PROJECT, MAX_INPUT_BYTES, Size};
 use termfleet_store as store;
 
-use crate::ws::{self, Hosts, Origins, Site};
+use crate::{
+    vitals::{SAMPLE_INTERVAL, Thresholds},
+    ws::{self, Hosts, Origins, Site},
+};
 
 /// How long a drain may take before what is left is dropped: clients are spread over the first
 /// seconds of it, and supervisors kill after ten by habit.
@@ -33,6 +36,23 @@ pub struct Config {
     pub socket: ws::Limits,
     /// How long a drain may take.
     pub drain_deadline: Duration,
+    /// How it looks at itself.
+    pub monitoring: Monitoring,
+}
+
+/// How a gateway looks at itself.
+#[derive(Debug, Clone)]
+pub struct Monitoring {
+    /// Time between two samples.
+    pub sample_interval: Duration,
+    /// What is too much, until somebody sets it otherwise.
+    pub thresholds: Thresholds,
+}
+
+impl Default for Monitoring {
+    fn default() -> Self {
+        Self { sample_interval: SAMPLE_INTERVAL, thresholds: Thresholds::default() }
+    }
 }
 
 impl Config {
@@ -49,6 +69,7 @@ impl Config {
             focus: Focus::default(),
             socket: ws::Limits::default(),
             drain_deadline: DRAIN_DEADLINE,
+            monitoring: Monitoring::default(),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     projects::Projects,
     sessions::Sessions,
     upstream::Upstream,
+    vitals::{Counted, Vitals},
 };
 
 /// One gateway's shared state.
@@ -46,6 +47,8 @@ pub struct Edge {
     pub messages: Arc<dyn Messages>,
     /// What is counted.
     pub metrics: EdgeMetrics,
+    /// How the gateway does.
+    pub vitals: Vitals,
     /// The gateway's own tasks: each must end by itself once it drains.
     pub tasks: Tasks,
     /// Whether it drains.
@@ -53,6 +56,11 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// What samples of the gateway count.
+    pub(crate) fn counted(&self) -> Counted {
+        Counted { sockets: self.metrics.open_sockets(), refusals: self.metrics.refusals_told() }
+    }
+
     /// Whose token this is; without authentication, whoever shows one.
     ///
     /// # Errors

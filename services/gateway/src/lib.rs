@@ -25,6 +25,7 @@ pub mod openapi;
 pub mod pages;
 
 pub mod metrics;
+pub mod vitals;
 
 mod http;
 mod rest;

@@ -268,6 +268,13 @@ impl EdgeMetrics {
         self.drained.get_or_create(&DrainLabel { left }).inc();
     }
 
+    /// How many refusals were told so far.
+    #[must_use]
+    pub fn refusals_told(&self) -> u64 {
+        let of = |class| self.errors.get_or_create(&TypeLabel { r#type: class }).get();
+        ERRORS.into_iter().map(of).sum()
+    }
+
     /// How many sockets are open.
     #[must_use]
     pub fn open_sockets(&self) -> u64 {

@@ -21,6 +21,7 @@ use crate::{edge::Edge, openapi, problem::Refused};
 
 mod extract;
 pub(crate) mod focus;
+pub(crate) mod measures;
 pub(crate) mod projects;
 pub(crate) mod tickets;
 
@@ -35,6 +36,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
         .merge(focus::router())
         .merge(projects::router())
         .route("/api/terminal/tickets", routing::post(tickets::issue))
+        .merge(measures::router())
         .route("/openapi.json", routing::get(description))
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_route)

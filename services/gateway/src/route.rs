@@ -8,7 +8,7 @@ use crate::dialect::Dialect;
 /// Longest target of a request: ids, cursors and names fit many times.
 pub(crate) const MAX_TARGET_BYTES: usize = 4 << 10;
 /// Every label that a route can have in metrics and logs.
-pub(crate) const ROUTES: [&str; 14] = [
+pub(crate) const ROUTES: [&str; 17] = [
     "sessions",
     "session",
     "focus",
@@ -17,6 +17,9 @@ pub(crate) const ROUTES: [&str; 14] = [
     "project_suspend",
     "project_resume",
     "tickets",
+    "session_metrics",
+    "system_metrics",
+    "alerts",
     "api",
     "openapi",
     "terminal",
@@ -64,6 +67,9 @@ impl Route {
             ["api", "terminal", "projects", _, "suspend"] => Self::Rest("project_suspend"),
             ["api", "terminal", "projects", _, "resume"] => Self::Rest("project_resume"),
             ["api", "terminal", "tickets"] => Self::Rest("tickets"),
+            ["api", "terminal", "metrics", "sessions", _] => Self::Rest("session_metrics"),
+            ["api", "terminal", "metrics", "system"] => Self::Rest("system_metrics"),
+            ["api", "terminal", "alerts"] => Self::Rest("alerts"),
             ["api", ..] => Self::Rest("api"),
             _ => Self::Page,
         }
@@ -146,6 +152,10 @@ mod tests {
             ("/ws/terminal/", "page"),
             ("/ws/chat", "chat"),
             ("/openapi.json", "openapi"),
+            ("/api/terminal/metrics/sessions/x", "session_metrics"),
+            ("/api/terminal/metrics/system", "system_metrics"),
+            ("/api/terminal/alerts", "alerts"),
+            ("/api/terminal/metrics/other", "api"),
             ("/api/terminal/sessions", "sessions"),
             ("/api/terminal/sessions/x", "session"),
             ("/api/terminal/projects", "projects"),

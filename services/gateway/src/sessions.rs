@@ -5,7 +5,7 @@
 //! else's session answers exactly like one that does not exist. Where a session runs, and how its
 //! worker is asked, is `upstream`'s business; what is stored, the directory's.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use termfleet_proto::rest::{CreateSession, PatchSession};
@@ -21,7 +21,6 @@ use termfleet_store::{
     Cursor, Directory, IdempotencyKey, Limits, Listing, Page, Reservation, page::MAX_PAGE,
     repeat::Request,
 };
-use tokio::time;
 use tracing::Span;
 
 use crate::{
@@ -30,14 +29,10 @@ use crate::{
 };
 
 mod focus;
-
+mod live;
 mod projects;
 
 pub use self::projects::{Counts, Projects};
-
-/// How long a worker may take to say what it knows of a session before the store's record has to
-/// do: a reader of a record should not feel a worker that is away.
-const DESCRIBE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// When a request that came again should look for the session of the first: a shell starts within
 /// a second, on a busy machine too.
@@ -178,26 +173,6 @@ impl Sessions {
             Ok(()) => Ok(session),
             Err(Denied::Hidden) => Err(Code::SessionNotFound.into()),
             Err(Denied::Forbidden) => Err(Code::Forbidden.into()),
-        }
-    }
-
-    /// The record, with the directory and the counters that its worker knows right now.
-    ///
-    /// # Errors
-    /// As [`Sessions::find`].
-    pub async fn get(&self, actor: &Actor, name: &str) -> Result<Session, Refusal> {
-        let record = self.find(actor, Operation::Read, name).await?;
-        if !record.status.is_alive() || record.owner.is_none() {
-            return Ok(record);
-        }
-        let described = self.upstream.describe(&record, actor);
-        match time::timeout(DESCRIBE_DEADLINE, described).await {
-            Ok(Ok(live)) => Ok(newest(record, live)),
-            Ok(Err(refusal)) => {
-                tracing::debug!(%refusal, "a session's worker could not describe it");
-                Ok(record)
-            }
-            Err(_) => Ok(record),
         }
     }
 
@@ -400,24 +375,6 @@ fn repeatable(
 
 fn under_way() -> Refusal {
     Refusal::new(Code::ServiceUnavailable, "the first request of this key is still under way")
-}
-
-/// The store's record with what only the worker knows so exactly. What clients name is the store's
-/// to say, and a worker at another epoch describes another shell.
-fn newest(record: Session, live: Session) -> Session {
-    if live.epoch != record.epoch {
-        return record;
-    }
-    Session {
-        status: live.status,
-        current_path: live.current_path,
-        size: live.size,
-        process_id: live.process_id,
-        last_activity_at: live.last_activity_at.max(record.last_activity_at),
-        counters: live.counters,
-        exit: live.exit.or(record.exit),
-        ..record
-    }
 }
 
 /// A page of what is kept of a listing, while the listing is read.

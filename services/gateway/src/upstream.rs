@@ -85,6 +85,19 @@ pub struct WorkerEndpoint {
     pub channel: Channel,
 }
 
+/// What a worker knows of a session.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// Its record.
+    pub record: Session,
+    /// Processor time of its processes so far, in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// Resident memory of its processes.
+    pub memory_bytes: Option<u64>,
+    /// Clients attached.
+    pub viewers: u32,
+}
+
 /// The workers of a gateway.
 #[derive(Debug)]
 pub struct Upstream {
@@ -243,11 +256,12 @@ impl Upstream {
         session(record)
     }
 
-    /// The record with what only its worker knows: the newest directory and counters.
+    /// What only its worker knows of a session: the newest directory and counters, and what its
+    /// processes use.
     ///
     /// # Errors
     /// The worker's refusal, or why there was no answer.
-    pub async fn describe(&self, record: &Session, actor: &Actor) -> Result<Session, Refusal> {
+    pub async fn describe(&self, record: &Session, actor: &Actor) -> Result<Described, Refusal> {
         let mut client = self.worker(record)?.client();
         let request = pb::DescribeRequest {
             session: record.id.to_string(),
@@ -255,9 +269,8 @@ impl Upstream {
             capability: self.capability(&record.id, actor)?,
         };
         let response = called(client.describe(traced(request))).await?;
-        // CPU, memory and viewers belong to the metrics' interface.
-        let pb::DescribeResponse { record, cpu_ms: _, memory_bytes: _, viewers: _ } = response;
-        session(record)
+        let pb::DescribeResponse { record, cpu_ms, memory_bytes, viewers } = response;
+        Ok(Described { record: session(record)?, cpu_ms, memory_bytes, viewers })
     }
 
     /// Takes a seat at a session for a socket; the answer comes to its inbox.

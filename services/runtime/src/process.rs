@@ -16,7 +16,36 @@ use crate::clock;
 
 /// The kernel's unit of CPU time towards programs, USER_HZ: 100 a second on every Linux that we
 /// build for, whatever the kernel's own tick.
-const TICKS_PER_SECOND: f64 = 100.0;
+const TICKS_PER_SECOND: u64 = 100;
+
+/// What this process has used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes in RAM.
+    pub resident_bytes: u64,
+    /// Microseconds of processor time in its own code.
+    pub user_us: u64,
+    /// Microseconds of processor time in the kernel.
+    pub system_us: u64,
+}
+
+impl Usage {
+    /// Microseconds of processor time in all.
+    #[must_use]
+    pub fn cpu_us(&self) -> u64 {
+        self.user_us + self.system_us
+    }
+}
+
+/// What this process has used so far; none where there is no `/proc`.
+#[must_use]
+pub fn usage() -> Option<Usage> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let (user, system) = cpu_ticks(&fs::read_to_string("/proc/self/stat").ok()?)?;
+    let resident = u64::try_from(status_field(&status, "VmRSS:")?).ok()?;
+    let us = |ticks: u64| ticks * (1_000_000 / TICKS_PER_SECOND);
+    Some(Usage { resident_bytes: resident * 1024, user_us: us(user), system_us: us(system) })
+}
 
 /// Collects memory, descriptors, threads and CPU time of this process.
 #[derive(Debug)]
@@ -69,16 +98,16 @@ fn open_fds() -> Option<i64> {
 }
 
 fn cpu_seconds() -> Option<f64> {
-    cpu_ticks(&fs::read_to_string("/proc/self/stat").ok()?).map(|ticks| ticks / TICKS_PER_SECOND)
+    let (user, system) = cpu_ticks(&fs::read_to_string("/proc/self/stat").ok()?)?;
+    Some((user + system) as f64 / TICKS_PER_SECOND as f64)
 }
 
 /// Fields 14 and 15 of `/proc/PID/stat`. The second field, the program's name in parentheses, may
 /// hold anything, so counting starts after its last one.
-fn cpu_ticks(stat: &str) -> Option<f64> {
+fn cpu_ticks(stat: &str) -> Option<(u64, u64)> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
-    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some((user + system) as f64)
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -97,7 +126,7 @@ mod tests {
         assert_eq!(status_field(status, "Threads:"), Some(9));
         assert_eq!(status_field(status, "VmSwap:"), None);
         let stat = "42 (a b) c) S 1 42 42 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 1 0 5 0 0";
-        assert_eq!(cpu_ticks(stat), Some(200.0));
+        assert_eq!(cpu_ticks(stat), Some((150, 50)));
         assert_eq!(cpu_ticks("42 (x"), None);
     }
 
@@ -116,5 +145,6 @@ mod tests {
         assert!(value("process_threads ") >= 1.0);
         assert!(value("process_start_time_seconds ") > 1_735_689_600.0);
         assert!(value("process_cpu_seconds_total ") >= 0.0);
+        assert!(usage().unwrap().resident_bytes > 100_000);
     }
 }

@@ -11,7 +11,7 @@ use termfleet_session::{
     state::Status,
 };
 
-use super::*;
+use super::{live::newest, *};
 
 fn actor(tenant: &str) -> Actor {
     let user: UserId = "ann".parse().unwrap();

@@ -12,7 +12,7 @@ async fn unknown_routes_and_those_of_later_versions_are_404() {
         ("GET", "/nope"),
         ("GET", "/api"),
         ("GET", "/api/terminal"),
-        ("GET", "/api/terminal/metrics/system"),
+        ("GET", "/api/terminal/metrics"),
         ("POST", "/api/terminal/projects/p/close"),
         ("GET", "/api/terminal/sessions/"),
         ("GET", "/ws"),

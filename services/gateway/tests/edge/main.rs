@@ -12,6 +12,7 @@ mod heads;
 mod host;
 mod identity;
 mod limits;
+mod measures;
 mod openapi;
 mod pages;
 mod projects;

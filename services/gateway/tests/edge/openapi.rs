@@ -37,6 +37,9 @@ async fn it_describes_every_endpoint_and_the_sign_in() {
         ("/api/terminal/sessions/{id}/focus", &["put"]),
         ("/api/terminal/focus", &["put"]),
         ("/api/terminal/tickets", &["post"]),
+        ("/api/terminal/metrics/sessions/{id}", &["get"]),
+        ("/api/terminal/metrics/system", &["get"]),
+        ("/api/terminal/alerts", &["get", "put"]),
     ] {
         for method in methods {
             assert!(json["paths"][path][method]["responses"].is_object(), "{method} {path}");

@@ -1,7 +1,8 @@
 //! `[monitoring]`: what is measured how often, and when it alarms.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
+use termfleet_gateway::{config as gateway, vitals::Thresholds};
 use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Section};
 
 pub(super) const SECTION: Section = Section {
@@ -14,7 +15,7 @@ const METRICS_INTERVAL: Key = Key::new(
     "monitoring.metrics_interval_ms",
     Kind::Milliseconds(100, 3_600_000),
     Preset::Number(10_000),
-    "How often is looked at what sessions' processes use",
+    "How often gateways sample themselves, and workers what sessions' processes use",
 )
 .known_as(&["monitoring.metrics_interval"]);
 const HEALTH_CHECK_INTERVAL: Key = Key::new(
@@ -30,8 +31,7 @@ const ALERT_THRESHOLDS: Key = Key::new(
     Kind::Numbers,
     Preset::Unset,
     "Values of metrics above which an alert is raised, by name",
-)
-.pending("no alerts are raised");
+);
 
 /// What is measured how often.
 #[derive(Debug, Clone)]
@@ -41,13 +41,25 @@ pub(crate) struct Monitoring {
     /// How often workers are asked for their health.
     pub(crate) health_check_interval: Duration,
     /// Values above which an alert is raised.
-    pub(crate) alert_thresholds: BTreeMap<String, f64>,
+    pub(crate) alert_thresholds: Thresholds,
+}
+
+impl Monitoring {
+    /// How a gateway looks at itself.
+    pub(crate) fn gateway(&self) -> gateway::Monitoring {
+        gateway::Monitoring {
+            sample_interval: self.metrics_interval,
+            thresholds: self.alert_thresholds.clone(),
+        }
+    }
 }
 
 pub(super) fn parse(values: &mut Resolved) -> Monitoring {
+    let thresholds = Thresholds::named_so(&values.numbers(&ALERT_THRESHOLDS));
+    let thresholds = thresholds.map_err(|refusal| refusal.text);
     Monitoring {
         metrics_interval: values.duration(&METRICS_INTERVAL),
         health_check_interval: values.duration(&HEALTH_CHECK_INTERVAL),
-        alert_thresholds: values.numbers(&ALERT_THRESHOLDS),
+        alert_thresholds: values.checked(&ALERT_THRESHOLDS, thresholds).unwrap_or_default(),
     }
 }

@@ -33,6 +33,7 @@ impl Settings {
                 auto_focus_new: self.focus.auto_focus_new,
             },
             drain_deadline: self.gateway.drain_deadline,
+            monitoring: self.monitoring.gateway(),
             ..gateway::Config::new(&self.gateway.id, version, self.server.site.clone())
         }
     }
