@@ -15,7 +15,7 @@ CARGO := cargo
 DEBUG = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug
 ARGS ?=
 
-.PHONY: help run cluster cluster-stop test ci build web lint fmt fmt-check docs docs-check bench sdk setup-run setup-test setup-cluster web-test test-build rust-test browser-test clean
+.PHONY: help run cluster cluster-stop test ci coverage build web lint fmt fmt-check docs docs-check bench sdk setup-run setup-test setup-cluster web-test test-build rust-test browser-test clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -70,6 +70,9 @@ sdk: $(WEB_MODULES) ## Pack the client package: target/sdk/*.tgz, golden vectors
 	@cp -r proto/vectors docs/openapi.json docs/asyncapi.yaml docs/errors.md $(SDK)/
 	@cd $(WEB) && npm pack --silent --workspace packages/client --pack-destination "$(CURDIR)/$(SDK)" >/dev/null
 	@ls -d $(SDK)/*
+
+coverage: setup-test web ## Measure how much of the Rust code all Rust tests reach, the binary's own runs too
+	@deploy/setup/coverage.sh
 
 setup-run:
 	@deploy/setup/packages.sh run
