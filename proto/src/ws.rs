@@ -9,3 +9,4 @@ pub mod focus_sync_v1;
 pub mod terminal_direct_v1;
 pub mod terminal_v1;
 pub mod text;
+pub mod voice_v1;

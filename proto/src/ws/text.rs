@@ -209,6 +209,11 @@ impl Fields {
         }
     }
 
+    /// Whatever there is; null if there is nothing.
+    pub(super) fn value(&self, field: &str) -> Value {
+        self.0.get(field).cloned().unwrap_or_default()
+    }
+
     pub(super) fn into_value(self) -> Value {
         Value::Object(self.0)
     }

@@ -30,6 +30,7 @@ mod text;
 
 mod deliver;
 mod focus;
+mod questions;
 mod screen;
 mod tell;
 mod voice;
@@ -52,6 +53,7 @@ use self::{
     event::Event,
     heartbeat::{Due, Heartbeat},
     offences::Offences,
+    questions::Questions,
     reader::Incoming,
     seats::Seats,
     text::Names,
@@ -110,6 +112,8 @@ struct Connection {
     /// Sessions by the names that a client of text gives them.
     names: Names,
     errands: Errands,
+    /// What a client of `voice.v1` asked.
+    questions: Questions,
     watches: Watches,
     timer: Pin<Box<Sleep>>,
     /// Ends when the gateway drains; `None` once that is known.
@@ -137,6 +141,7 @@ impl Connection {
             seats: Seats::default(),
             names: Names::default(),
             errands: Errands::default(),
+            questions: Questions::default(),
             watches: Watches::default(),
             timer: Box::pin(time::sleep_until(now)),
             drain: Some(drain),
@@ -209,6 +214,7 @@ impl Connection {
 
     /// Lets go of everything; what is left is to say goodbye.
     fn end(mut self, on_purpose: bool) -> Outgoing {
+        self.abandon_question();
         for seat in self.seats.drain() {
             if let (true, Some(attachment)) = (on_purpose, seat.attachment) {
                 attachment.leave();

@@ -1,7 +1,7 @@
 //! Which dialect a socket speaks, and how it is chosen: by subprotocol, else by `?dialect=`, else
 //! by the endpoint. What the messages of a dialect look like is `proto`'s business.
 
-use termfleet_proto::ws::{focus_sync_v1, terminal_direct_v1, terminal_v1, v1};
+use termfleet_proto::ws::{focus_sync_v1, terminal_direct_v1, terminal_v1, v1, voice_v1};
 use termfleet_session::code::{Code, Refusal};
 
 /// A dialect that is served.
@@ -15,12 +15,19 @@ pub enum Dialect {
     TerminalDirectV1,
     /// The third seed's: text, one session with its project's focus.
     FocusSyncV1,
+    /// The fourth seed's: text, commands that are answered.
+    VoiceV1,
 }
 
 impl Dialect {
     /// Every dialect that is served.
-    pub const ALL: [Self; 4] =
-        [Self::TermfleetV1, Self::TerminalV1, Self::TerminalDirectV1, Self::FocusSyncV1];
+    pub const ALL: [Self; 5] = [
+        Self::TermfleetV1,
+        Self::TerminalV1,
+        Self::TerminalDirectV1,
+        Self::FocusSyncV1,
+        Self::VoiceV1,
+    ];
 
     /// Its name: the subprotocol, and the value of `?dialect=`.
     #[must_use]
@@ -30,6 +37,7 @@ impl Dialect {
             Self::TerminalV1 => terminal_v1::NAME,
             Self::TerminalDirectV1 => terminal_direct_v1::NAME,
             Self::FocusSyncV1 => focus_sync_v1::NAME,
+            Self::VoiceV1 => voice_v1::NAME,
         }
     }
 
@@ -45,7 +53,7 @@ impl Dialect {
     pub fn signs_in_band(self) -> bool {
         match self {
             Self::TermfleetV1 | Self::TerminalV1 => true,
-            Self::TerminalDirectV1 | Self::FocusSyncV1 => false,
+            Self::TerminalDirectV1 | Self::FocusSyncV1 | Self::VoiceV1 => false,
         }
     }
 }
@@ -126,11 +134,8 @@ mod tests {
         ] {
             let refusal = refused.unwrap_err();
             assert_eq!(refusal.code, Code::BadMessage);
-            assert!(
-                refusal
-                    .text
-                    .contains("termfleet.v1, terminal.v1, terminal-direct.v1, focus-sync.v1")
-            );
+            let served = "termfleet.v1, terminal.v1, terminal-direct.v1, focus-sync.v1, voice.v1";
+            assert!(refusal.text.contains(served), "{}", refusal.text);
         }
         assert!(choose(&[], &["terminal.v1", "terminal.v1"], Dialect::TerminalV1).is_err());
     }

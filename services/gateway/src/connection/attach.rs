@@ -74,6 +74,7 @@ impl Connection {
             }
             Outcome::Refocused(asker, changed) => self.refocused(asker, changed),
             Outcome::Synced(name, focus) => self.focus_synced(&name, focus),
+            Outcome::Question(progress) => self.question_goes_on(progress),
         }
     }
 
@@ -106,6 +107,7 @@ impl Connection {
         if self.voice.is_text()
             && let Some(other) = self.joins_another(key, session)
         {
+            self.question_joins(key, other)?;
             return self.ask_waiting(other);
         }
         // Its first word is of the focus.
@@ -155,7 +157,9 @@ impl Connection {
         let request = self.seats.get(key).and_then(|seat| seat.request.take());
         let about = self.about(key, request);
         self.forget(key);
-        self.refuse(about, refusal)?;
+        if !self.question_lost(key, refusal)? {
+            self.refuse(about, refusal)?;
+        }
         if self.path.is_some() && self.voice.is_text() {
             return Err(refusal.clone().into());
         }

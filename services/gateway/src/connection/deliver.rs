@@ -40,12 +40,13 @@ impl Connection {
             Delivery::InputRefused(refusal) => self.input_refused(key, &refusal),
             Delivery::Refused(token, refusal) => self.request_refused(key, token, &refusal),
             Delivery::Done(token, action) => {
-                let pending = self.pending(key, token);
-                let Some((channel, Pending::Control(id))) = self.channel_of(key).zip(pending)
-                else {
-                    return Ok(());
-                };
-                self.tell(id, None, ServerMessage::Done { channel, action })
+                match (self.pending(key, token), self.channel_of(key)) {
+                    (Some(Pending::Control(id)), Some(channel)) => {
+                        self.tell(id, None, ServerMessage::Done { channel, action })
+                    }
+                    (Some(Pending::Question), _) => self.question_done(key),
+                    _ => Ok(()),
+                }
             }
             Delivery::Detached(ending) => self.ended(key, ending),
         }
@@ -75,6 +76,7 @@ impl Connection {
         self.tell(id, Some(&name), ServerMessage::Attached(attached))?;
         self.say_path(key, PathStatus::Connected, None, None)?;
         self.ask_waiting(key)?;
+        self.question_seated(key)?;
         self.release(key, tokio::time::Instant::now());
         Ok(())
     }
@@ -105,6 +107,9 @@ impl Connection {
         let Some(seat) = self.seats.get(key) else { return Ok(()) };
         let end = offset.plus(data.len() as u64);
         seat.sent_to(end);
+        if end > seat.head {
+            seat.printed_at = Some(tokio::time::Instant::now());
+        }
         if let Some(screen) = &mut seat.screen {
             let text = screen.output(offset, &data, seat.driver);
             return self.say_output(key, text.as_deref(), end);
@@ -166,7 +171,7 @@ impl Connection {
             self.put(&ServerFrame::InputAck { channel, offset, echo });
         }
         self.release(key, tokio::time::Instant::now());
-        Ok(())
+        self.question_written(key)
     }
 
     fn input_refused(&mut self, key: SeatKey, refusal: &Refusal) -> Result<(), Closing> {
@@ -177,6 +182,9 @@ impl Connection {
         if let Some(seat) = self.seats.get(key) {
             seat.typing.refused();
             seat.driver &= refusal.code != Code::TakenOver;
+        }
+        if self.question_refused(key, refusal)? {
+            return Ok(());
         }
         let about = self.about(key, None);
         self.refuse(about, refusal)
@@ -199,6 +207,7 @@ impl Connection {
                 }
                 Ok(())
             }
+            Some(Pending::Question) => self.question_refused(key, refusal).map(|_| ()),
             None => Ok(()),
         }
     }
@@ -210,7 +219,8 @@ impl Connection {
                 let about = self.about(key, id);
                 self.refuse(about, &Code::ConnectionFailed.into())
             }
-            Pending::Take => Ok(()),
+            // Whoever finds its question on another channel answers it.
+            Pending::Take | Pending::Question => Ok(()),
         }
     }
 
@@ -242,8 +252,9 @@ impl Connection {
         if let Some(attachment) = self.forget(key).and_then(|seat| seat.attachment) {
             attachment.leave();
         }
+        self.question_lost(key, &Code::SessionEnded.into())?;
         if self.path.is_some() {
-            return Err(Code::SessionEnded.into());
+            return self.after_question(Code::SessionEnded.into());
         }
         Ok(())
     }
@@ -273,11 +284,12 @@ impl Connection {
             };
             self.tell(None, Some(&seat.name), detached)?;
         }
+        self.question_lost(key, &code.unwrap_or(Code::SessionEnded).into())?;
         if self.path.is_none() {
             return Ok(());
         }
         let code = code.map_or(CloseCode::SESSION_ENDED, CloseCode::from);
-        Err(Closing::new(code, reason))
+        self.after_question(Closing::new(code, reason))
     }
 
     fn pending(&mut self, key: SeatKey, token: Token) -> Option<Pending> {
@@ -291,6 +303,7 @@ impl Connection {
 
 fn note_attached(seat: &mut Seat, attached: &Attached) {
     seat.driver = attached.driver;
+    seat.head = attached.head;
     seat.status.clone_from(&attached.status);
     seat.told_forbidden = false;
     if let Some(screen) = &mut seat.screen {

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::Span;
 
-use super::{focus::Asker, watch::Seen};
+use super::{focus::Asker, questions::Progress, watch::Seen};
 use crate::{
     edge::Edge,
     focus::{NotFocused, Refocused},
@@ -83,6 +83,8 @@ pub(super) enum Outcome {
     Refocused(Asker, Result<Box<Refocused>, Box<NotFocused>>),
     /// The focus was asked for, about a session of that name.
     Synced(String, Result<Box<FocusState>, Refusal>),
+    /// What came of an errand of a question.
+    Question(Progress),
 }
 
 /// A session that was created, and how it is shown.

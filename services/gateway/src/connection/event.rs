@@ -7,6 +7,7 @@ use super::{
     close::Closing,
     errand::Done,
     reader::{Heard, Incoming},
+    voice::Voice,
     watch::Notice,
 };
 use crate::ws::{Ended, Message, WriteError};
@@ -69,6 +70,9 @@ impl Connection {
         };
         self.edge.metrics.received.inc_by(message.len() as u64);
         match message {
+            Message::Text(text) if matches!(self.voice, Voice::Questions) => {
+                self.heard_question(&text)
+            }
             Message::Text(text) if self.voice.is_text() => self.heard_text(&text),
             Message::Text(text) => self.heard_request(&text),
             Message::Binary(frame) => self.heard_frame(&frame),

@@ -79,6 +79,10 @@ pub(super) struct Seat {
     pub(super) sent_most: Offset,
     /// … and up to where it acknowledged it.
     pub(super) acked: Offset,
+    /// Output before this was there before the client, …
+    pub(super) head: Offset,
+    /// … and of the rest something was printed at this time last.
+    pub(super) printed_at: Option<Instant>,
     /// The client was told that it may not type here, and nothing has changed since.
     pub(super) told_forbidden: bool,
 }
@@ -92,6 +96,8 @@ pub(super) enum Pending {
     Control(Option<RequestId>),
     /// The gateway's own, for a client whose dialect knows no drivers.
     Take,
+    /// What the question in hand asks for.
+    Question,
 }
 
 impl Seat {
@@ -115,6 +121,8 @@ impl Seat {
             sent: Offset::default(),
             sent_most: Offset::default(),
             acked: Offset::default(),
+            head: Offset::default(),
+            printed_at: None,
             told_forbidden: false,
         }
     }
@@ -186,9 +194,14 @@ pub(super) struct Seats {
 }
 
 impl Seats {
+    /// Is there no room for another seat?
+    pub(super) fn is_full(&self) -> bool {
+        self.seats.len() >= CHANNELS_PER_SOCKET
+    }
+
     /// Adds a seat; `None`: there is no room for another one.
     pub(super) fn add(&mut self, seat: Seat) -> Option<SeatKey> {
-        if self.seats.len() >= CHANNELS_PER_SOCKET {
+        if self.is_full() {
             return None;
         }
         self.last_key += 1;

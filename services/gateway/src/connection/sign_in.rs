@@ -19,7 +19,7 @@ impl Connection {
         match self.voice {
             // Nothing is said before its handshake, which is due as any sign-in is.
             Voice::Canonical => Ok(()),
-            Voice::Envelope(_) | Voice::Flat | Voice::FocusSync => {
+            Voice::Envelope(_) | Voice::Flat | Voice::FocusSync | Voice::Questions => {
                 self.heartbeat.signed_in(Instant::now(), expires_at);
                 self.greeted = true;
                 self.open_path()

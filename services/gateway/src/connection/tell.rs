@@ -91,8 +91,13 @@ impl Connection {
         refusal: &Refusal,
         focus_state: Option<Box<FocusState>>,
     ) -> Result<(), Closing> {
-        self.edge.metrics.refused(refusal.code);
         self.tell_error(about, ErrorMessage { focus_state, ..ErrorMessage::of(refusal) })?;
+        self.count_refusal(refusal)
+    }
+
+    /// Something was refused. Too many bad messages end the socket.
+    pub(super) fn count_refusal(&mut self, refusal: &Refusal) -> Result<(), Closing> {
+        self.edge.metrics.refused(refusal.code);
         let bad = matches!(refusal.code, Code::BadMessage | Code::MessageTooLarge);
         if bad && self.offences.note(Instant::now()) {
             return Err(Closing::new(CloseCode::POLICY, "too many bad messages"));

@@ -125,7 +125,7 @@ impl Connection {
                 Ok(spoken)
             }
             Voice::FocusSync => focus_sync_v1::read(text),
-            Voice::Flat | Voice::Canonical => terminal_direct_v1::read(text),
+            Voice::Flat | Voice::Canonical | Voice::Questions => terminal_direct_v1::read(text),
         }
     }
 
@@ -174,7 +174,7 @@ impl Connection {
     }
 
     /// The seat at the session of that name, taken now if there is none. `None`: refused.
-    fn sit(&mut self, name: String) -> Result<Option<SeatKey>, Closing> {
+    pub(super) fn sit(&mut self, name: String) -> Result<Option<SeatKey>, Closing> {
         if let Some(key) = self.names.seats.get(&name).copied() {
             if let Some(seat) = self.seats.get(key) {
                 seat.name = name;

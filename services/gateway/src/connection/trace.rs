@@ -1,7 +1,7 @@
 //! Which messages of a socket are traced, and what their spans are called. Keystrokes are not, nor
 //! is what comes many times a second or by the clock: they would be all that a trace shows.
 
-use termfleet_proto::ws::{text::Said, v1::ClientMessage};
+use termfleet_proto::ws::{text::Said, v1::ClientMessage, voice_v1::Asked};
 use tracing::Span;
 
 /// The span of a canonical message; none if it is not traced.
@@ -38,6 +38,18 @@ pub(super) fn said(said: &Said) -> Span {
         Said::History => span("history"),
         Said::Subscribe { .. } => span("subscribe"),
         Said::Input { .. } | Said::Resize { .. } | Said::Heartbeat => Span::none(),
+    }
+}
+
+/// The span of a question; none if it is not traced.
+pub(super) fn asked(asked: &Asked) -> Span {
+    match asked {
+        Asked::Command(_) => span("command"),
+        Asked::Interrupt => span("interrupt"),
+        Asked::Clear => span("clear"),
+        Asked::Disconnect { .. } => span("disconnect"),
+        Asked::Status => span("status"),
+        Asked::Resize { .. } | Asked::Heartbeat { .. } => Span::none(),
     }
 }
 

@@ -83,6 +83,12 @@ impl Typing {
         self.held.is_empty()
     }
 
+    /// Has everything arrived? Only known of a client without offsets.
+    pub(super) fn is_settled(&self) -> bool {
+        let arrived = |pace: &Pace| pace.sent == pace.written;
+        self.held.is_empty() && self.pace.as_ref().is_some_and(arrived)
+    }
+
     /// When the next may go by its rate; `None`: it waits for something else than time.
     pub(super) fn due(&self) -> Option<Instant> {
         self.held.front().filter(|_| !self.blocked).map(|held| held.due)
@@ -211,7 +217,9 @@ mod tests {
         assert_eq!(sent(&mut typing, now, Typed::Sent).len(), 1);
         typing.refused();
         assert_eq!(sent(&mut typing, now, Typed::Sent).len(), 1);
-        assert!(typing.is_empty());
+        assert!(typing.is_empty() && !typing.is_settled());
+        typing.written(Offset::new(60_000));
+        assert!(typing.is_settled());
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ use termfleet_proto::ws::{
 use termfleet_runtime::clock;
 use termfleet_session::ids::ProjectId;
 
+use super::questions;
 use crate::dialect::Dialect;
 
 /// A dialect, with what it remembers of its client.
@@ -21,6 +22,8 @@ pub(super) enum Voice {
     Flat,
     /// `focus-sync.v1`.
     FocusSync,
+    /// `voice.v1`.
+    Questions,
 }
 
 /// Which session a message of text is about.
@@ -39,6 +42,7 @@ impl From<Dialect> for Voice {
             Dialect::TerminalV1 => Self::Envelope(terminal_v1::Form::default()),
             Dialect::TerminalDirectV1 => Self::Flat,
             Dialect::FocusSyncV1 => Self::FocusSync,
+            Dialect::VoiceV1 => Self::Questions,
         }
     }
 }
@@ -48,7 +52,7 @@ impl Voice {
     pub(super) fn is_text(self) -> bool {
         match self {
             Self::Canonical => false,
-            Self::Envelope(_) | Self::Flat | Self::FocusSync => true,
+            Self::Envelope(_) | Self::Flat | Self::FocusSync | Self::Questions => true,
         }
     }
 
@@ -79,6 +83,7 @@ impl Voice {
             Self::Envelope(form) => terminal_v1::write(form, name, tell, now),
             Self::Flat => terminal_direct_v1::write(name, tell, now),
             Self::FocusSync => focus_sync_v1::write(name, project, tell, now),
+            Self::Questions => questions::envelope(name, &questions::new_message_id()).tell(tell),
         }
     }
 }

@@ -25,13 +25,21 @@ impl Sessions {
     /// # Errors
     /// As [`Sessions::find`].
     pub async fn get(&self, actor: &Actor, name: &str) -> Result<Session, Refusal> {
+        Ok(self.look(actor, name).await?.0)
+    }
+
+    /// The same, with how many clients are attached, as far as its worker could be asked.
+    ///
+    /// # Errors
+    /// As [`Sessions::find`].
+    pub async fn look(&self, actor: &Actor, name: &str) -> Result<(Session, u32), Refusal> {
         let record = self.find(actor, Operation::Read, name).await?;
         if !record.status.is_alive() || record.owner.is_none() {
-            return Ok(record);
+            return Ok((record, 0));
         }
         match self.described(&record, actor).await {
-            Some(live) => Ok(newest(record, live.record)),
-            None => Ok(record),
+            Some(live) => Ok((newest(record, live.record), live.viewers)),
+            None => Ok((record, 0)),
         }
     }
 

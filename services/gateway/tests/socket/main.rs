@@ -23,3 +23,4 @@ mod sign_in;
 mod suspension;
 mod text;
 mod turns;
+mod voice;

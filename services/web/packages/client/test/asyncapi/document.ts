@@ -9,12 +9,14 @@ import { FOCUS_SYNC_V1 } from "./focus_sync_v1.ts";
 import { TERMFLEET_V1 } from "./termfleet_v1.ts";
 import { TERMINAL_DIRECT_V1 } from "./terminal_direct_v1.ts";
 import { TERMINAL_V1 } from "./terminal_v1.ts";
+import { VOICE_V1 } from "./voice_v1.ts";
 
 export const DIALECTS: readonly Dialect[] = [
   TERMFLEET_V1,
   TERMINAL_V1,
   TERMINAL_DIRECT_V1,
   FOCUS_SYNC_V1,
+  VOICE_V1,
 ];
 
 /** One shows how a message looks; all of them are in `proto/vectors`. */
