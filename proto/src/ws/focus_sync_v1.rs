@@ -71,7 +71,7 @@ pub fn write(
             "sync_complete"
         }
         // Whoever knows the focus says it with `Path`, which this dialect has the word for.
-        Tell::Gap { .. } => return None,
+        Tell::Gap { .. } | Tell::Measures(_) => return None,
         Tell::Message { id: _, message } => message_of(&mut said, message)?,
     };
     said.insert("type".to_owned(), kind.into());

@@ -43,7 +43,7 @@ pub fn write(name: Option<&str>, tell: Tell<'_>, now_ms: u64) -> Option<String> 
         }
         Tell::Message { id: _, message } => message_of(&mut said, message)?,
         // Words of another dialect.
-        Tell::Path { .. } | Tell::Synced { .. } => return None,
+        Tell::Path { .. } | Tell::Synced { .. } | Tell::Measures(_) => return None,
     };
     said.insert("type".to_owned(), kind.into());
     if let Some(name) = name {

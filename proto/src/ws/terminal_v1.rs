@@ -106,6 +106,7 @@ pub fn write(form: Form, name: Option<&str>, tell: Tell<'_>, now_ms: u64) -> Opt
         Tell::Gap { status, reason } => {
             ("status_change", json!({ "status": status, "previous": status, "reason": reason }))
         }
+        Tell::Measures(measures) => ("metrics_update", json!(measures)),
         Tell::Message { id, message } => message_of(id, message)?,
         // Words of another dialect.
         Tell::Path { .. } | Tell::Synced { .. } => return None,

@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use termfleet_session::ids::{FocusVersion, ProjectId};
 
 use super::v1::ServerMessage;
-use crate::{focus::FocusState, rest::CreateSession};
+use crate::{
+    focus::FocusState,
+    rest::{CreateSession, measures::SessionMeasures},
+};
 
 /// A client's message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +108,8 @@ pub enum Tell<'a> {
         /// It.
         focus: &'a FocusState,
     },
+    /// What is measured of a focused session.
+    Measures(&'a SessionMeasures),
     /// Output is missing: the screen follows instead.
     Gap {
         /// The session's status.

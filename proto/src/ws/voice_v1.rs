@@ -204,7 +204,7 @@ impl Envelope<'_> {
             Tell::Gap { status, reason } => ("status_change", changed(status, status, reason)),
             Tell::Message { id: _, message } => message_of(message)?,
             // They are of focus, and told to clients that view it.
-            Tell::Path { .. } | Tell::Synced { .. } => return None,
+            Tell::Path { .. } | Tell::Synced { .. } | Tell::Measures(_) => return None,
         };
         Some(self.write(kind, payload, None))
     }

@@ -24,6 +24,7 @@ use crate::{
     edge::Edge,
     focus::Focuses,
     http::{Requests, Server},
+    measuring::Measuring,
     metrics::EdgeMetrics,
     pages::Pages,
     projects::Projects,
@@ -135,6 +136,9 @@ impl Gateway {
         let about = ServerInfo { version, instance: config.instance.clone() };
         let places = Arc::new(Semaphore::new(limits.http_connections.max(1)));
         let admission = Admission::new(limits, config.proxies.clone(), auth.is_off());
+        let interval = config.monitoring.sample_interval;
+        let (of, watched) = (sessions.clone(), projects.clone());
+        let measuring = Measuring::new(of, watched, tasks.clone(), interval);
         let metrics = EdgeMetrics::register(metrics);
         let counted = Counted { sockets: 0, refusals: 0 };
         let vitals = Vitals::new(config.monitoring.thresholds.clone(), counted);
@@ -149,6 +153,7 @@ impl Gateway {
             waiters: Waiters::default(),
             tickets: auth::Tickets::new(tickets),
             messages,
+            measuring,
             metrics,
             vitals,
             tasks,

@@ -43,7 +43,7 @@ pub struct Config {
 /// How a gateway looks at itself.
 #[derive(Debug, Clone)]
 pub struct Monitoring {
-    /// Time between two samples.
+    /// Time between two samples, and between two looks at a focused session.
     pub sample_interval: Duration,
     /// What is too much, until somebody sets it otherwise.
     pub thresholds: Thresholds,

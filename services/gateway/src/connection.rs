@@ -30,6 +30,7 @@ mod text;
 
 mod deliver;
 mod focus;
+mod measures;
 mod questions;
 mod screen;
 mod tell;
@@ -52,6 +53,7 @@ use self::{
     errand::{Done, Errands},
     event::Event,
     heartbeat::{Due, Heartbeat},
+    measures::Measures,
     offences::Offences,
     questions::Questions,
     reader::Incoming,
@@ -115,6 +117,7 @@ struct Connection {
     /// What a client of `voice.v1` asked.
     questions: Questions,
     watches: Watches,
+    measures: Measures,
     timer: Pin<Box<Sleep>>,
     /// Ends when the gateway drains; `None` once that is known.
     drain: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
@@ -143,6 +146,7 @@ impl Connection {
             errands: Errands::default(),
             questions: Questions::default(),
             watches: Watches::default(),
+            measures: Measures::default(),
             timer: Box::pin(time::sleep_until(now)),
             drain: Some(drain),
         }
@@ -166,6 +170,7 @@ impl Connection {
             Event::Flushed(flushed) => self.flushed(flushed),
             Event::Done(Done { outcome, span }) => span.in_scope(|| self.done(outcome)),
             Event::Noticed(notice) => self.noticed(notice),
+            Event::Measured(seat, measures) => self.measured(seat, &measures),
             Event::Tick => self.tick(),
             Event::Draining => self.draining(),
         }

@@ -14,6 +14,7 @@ use crate::{
     config::Config,
     connection::Waiters,
     dialect::Dialect,
+    measuring::Measuring,
     metrics::EdgeMetrics,
     projects::Projects,
     sessions::Sessions,
@@ -45,6 +46,8 @@ pub struct Edge {
     pub tickets: Tickets,
     /// What clients asked in sessions, if it may come again.
     pub messages: Arc<dyn Messages>,
+    /// Focused sessions that somebody here sits at, measured in turn.
+    pub measuring: Measuring,
     /// What is counted.
     pub metrics: EdgeMetrics,
     /// How the gateway does.

@@ -24,6 +24,7 @@ pub mod sessions;
 pub mod openapi;
 pub mod pages;
 
+pub mod measuring;
 pub mod metrics;
 pub mod vitals;
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{BadText, PathStatus, Spoken, Tell};
-use crate::{focus::FocusState, ws::v1::Reply};
+use crate::{focus::FocusState, rest::measures::SessionMeasures, ws::v1::Reply};
 
 /// One file of vectors.
 #[derive(Deserialize)]
@@ -60,6 +60,7 @@ enum Canonical {
     Gap { status: String, reason: String },
     Path(PathTold),
     Synced(FocusState),
+    Measures(SessionMeasures),
 }
 
 #[derive(Deserialize)]
@@ -105,6 +106,7 @@ impl Vectors {
                     focus,
                 },
                 Canonical::Synced(focus) => Tell::Synced { focus },
+                Canonical::Measures(measures) => Tell::Measures(measures),
                 Canonical::Message(reply) => {
                     Tell::Message { id: reply.id.as_deref(), message: &reply.message }
                 }

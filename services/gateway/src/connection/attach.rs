@@ -169,6 +169,7 @@ impl Connection {
     /// Takes a seat out, with everything that belongs to it.
     pub(super) fn forget(&mut self, key: SeatKey) -> Option<Seat> {
         self.inbox.close(key);
+        self.measures.remove(key);
         self.limits.forget(key);
         self.names.forget(key);
         self.seats.remove(key)

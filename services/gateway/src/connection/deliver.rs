@@ -77,6 +77,7 @@ impl Connection {
         self.say_path(key, PathStatus::Connected, None, None)?;
         self.ask_waiting(key)?;
         self.question_seated(key)?;
+        self.measure(key)?;
         self.release(key, tokio::time::Instant::now());
         Ok(())
     }

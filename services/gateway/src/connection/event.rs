@@ -1,5 +1,8 @@
 //! What can happen to a socket, and waiting for the next of it.
 
+use std::sync::Arc;
+
+use termfleet_proto::rest::measures::SessionMeasures;
 use tokio::time::Instant;
 
 use super::{
@@ -10,7 +13,10 @@ use super::{
     voice::Voice,
     watch::Notice,
 };
-use crate::ws::{Ended, Message, WriteError};
+use crate::{
+    upstream::SeatKey,
+    ws::{Ended, Message, WriteError},
+};
 
 /// Something happened.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub(super) enum Event {
     Done(Done),
     /// Something happened in a watched project.
     Noticed(Notice),
+    /// The session of a seat was measured.
+    Measured(SeatKey, Arc<SessionMeasures>),
     /// A deadline has passed.
     Tick,
     /// The gateway drains.
@@ -55,6 +63,12 @@ impl Connection {
             Some(done) = self.errands.next(), if !self.errands.is_empty() => Event::Done(done),
             Some(notice) = self.watches.next(), if !self.watches.is_empty() => {
                 Event::Noticed(notice)
+            }
+            // The newest wait until there is room: a slow client misses those in between.
+            Some((seat, measures)) = self.measures.next(),
+                if !self.measures.is_empty() && self.outgoing.has_room() =>
+            {
+                Event::Measured(seat, measures)
             }
             () = self.timer.as_mut() => Event::Tick,
             () = drain => Event::Draining,

@@ -57,6 +57,8 @@ pub(crate) struct Setup {
     /// Workers are those that the store lists.
     pub(crate) watched: bool,
     pub(crate) focus: config::Focus,
+    /// How often sessions are measured, and the gateway itself.
+    pub(crate) sample_interval: Duration,
 }
 
 impl Setup {
@@ -67,9 +69,16 @@ impl Setup {
             vec!["https://app.example".to_owned()],
         );
         let (limits, drain_deadline) = (Limits::default(), config::DRAIN_DEADLINE);
-        let focus = config::Focus::default();
-        let workers = Vec::new();
-        Self { auth: true, site, limits, workers, drain_deadline, watched: false, focus }
+        Self {
+            auth: true,
+            site,
+            limits,
+            workers: Vec::new(),
+            drain_deadline,
+            watched: false,
+            focus: config::Focus::default(),
+            sample_interval: config::Monitoring::default().sample_interval,
+        }
     }
 
     /// `--no-auth`.
@@ -103,6 +112,7 @@ impl Setup {
         config.limits = self.limits;
         config.drain_deadline = self.drain_deadline;
         config.focus = self.focus;
+        config.monitoring.sample_interval = self.sample_interval;
         config.proxies = vec!["127.0.0.9".parse().unwrap()];
         let parts = Parts {
             config,

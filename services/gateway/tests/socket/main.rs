@@ -16,6 +16,7 @@ mod drain;
 mod fleet;
 mod focus;
 mod focus_sync;
+mod measures;
 mod messages;
 mod projects;
 mod seeds;

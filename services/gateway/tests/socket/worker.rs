@@ -35,6 +35,8 @@ struct State {
     last_channel: u64,
     /// Every frame of every link, in order.
     heard: Vec<gateway_frame::Frame>,
+    /// How often it was asked what it knows of a session.
+    described: HashMap<String, u64>,
     /// Links are refused.
     deaf: bool,
 }
@@ -198,6 +200,11 @@ impl Fake {
             _ => None,
         };
         self.heard(data).concat()
+    }
+
+    /// How often it was asked what it knows of a session.
+    pub(crate) fn described(&self, session: &str) -> u64 {
+        self.lock().described.get(session).copied().unwrap_or_default()
     }
 
     pub(crate) fn viewers(&self) -> usize {

@@ -56,6 +56,11 @@ impl World {
         Self::start(Setup { drain_deadline, ..Setup::without_auth() }).await
     }
 
+    /// Everybody is `dev`, and focused sessions are measured this often.
+    pub(crate) async fn measuring_every(sample_interval: Duration) -> Self {
+        Self::start(Setup { sample_interval, ..Setup::without_auth() }).await
+    }
+
     async fn start(mut setup: Setup) -> Self {
         let worker = Fake::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

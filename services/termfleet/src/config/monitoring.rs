@@ -15,7 +15,7 @@ const METRICS_INTERVAL: Key = Key::new(
     "monitoring.metrics_interval_ms",
     Kind::Milliseconds(100, 3_600_000),
     Preset::Number(10_000),
-    "How often gateways sample themselves, and workers what sessions' processes use",
+    "How often gateways sample themselves and look at focused sessions, and workers what sessions' processes use",
 )
 .known_as(&["monitoring.metrics_interval"]);
 const HEALTH_CHECK_INTERVAL: Key = Key::new(

@@ -113,10 +113,15 @@ impl Worker for Fake {
         request: Request<pb::DescribeRequest>,
     ) -> Result<Response<pb::DescribeResponse>, Status> {
         let id = request.into_inner().session;
-        let store = self.lock().store.clone().unwrap();
+        let (store, viewers) = {
+            let mut state = self.lock();
+            *state.described.entry(id.clone()).or_default() += 1;
+            (state.store.clone().unwrap(), state.channels_of(&id).len() as u32)
+        };
         let session = store.get(&id.parse().unwrap()).await.unwrap().unwrap();
         let record = Some((&session).into());
-        Ok(Response::new(pb::DescribeResponse { record, ..Default::default() }))
+        let memory_bytes = Some(4096);
+        Ok(Response::new(pb::DescribeResponse { record, viewers, memory_bytes, cpu_ms: None }))
     }
 }
 

@@ -95,6 +95,11 @@ export const TERMINAL_V1: Dialect = {
       "A session of a project that is listened to gained or lost the focus; the whole set as it is then.",
       payload(object({ focused: flag, ...focusSet })),
     ),
+    metrics_update: says(
+      "What is measured of a focused session that the socket sits at, every " +
+        "`monitoring.metrics_interval_ms`; a socket that reads slowly misses some.",
+      { payload: rest("SessionMeasures") },
+    ),
     error: says(
       "A refusal.",
       payload(
