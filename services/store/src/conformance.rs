@@ -20,6 +20,7 @@ use crate::{
     directory::{Directory, Reservation, Timings},
     focus::Focus,
     messages::Messages,
+    rates::Rates,
     tickets::Tickets,
     workers::Workers,
 };
@@ -28,7 +29,7 @@ use crate::{
 #[async_trait]
 pub trait Stage: Sized + Send + Sync + 'static {
     /// The implementation.
-    type Store: Directory + Bus + Focus + Workers + Tickets + Messages + 'static;
+    type Store: Directory + Bus + Focus + Workers + Tickets + Messages + Rates + 'static;
 
     /// Random plays against the model; fewer where each costs real time.
     const PLAYS: u32 = 128;
@@ -173,6 +174,15 @@ promises! { $
         an_id_means_one_message_of_its_session,
         what_was_not_done_can_be_asked_again,
         a_message_is_remembered_for_its_time,
+    }
+    rates {
+        of_a_thousand_parallel_calls_exactly_the_burst_is_taken,
+        a_rate_is_taken_below_and_at_its_burst_and_not_above,
+        what_is_told_to_wait_is_taken_after_it_and_not_before,
+        a_refused_call_costs_nothing,
+        what_is_more_than_a_burst_is_the_whole_burst,
+        scopes_count_apart,
+        a_lower_rate_counts_at_once_and_nobody_waits_for_the_old_one,
     }
     hints {
         a_sessions_life_is_heard_in_order_with_growing_versions,

@@ -12,6 +12,8 @@ use termfleet_session::ids::{
     Alias, Incarnation, ProjectId, SessionId, Tag, TenantId, UserId, WorkerId,
 };
 
+use crate::rates::Scope;
+
 /// The first part of every key, unless a Redis is shared and another is configured.
 pub const NAMESPACE: &str = "tf";
 
@@ -146,10 +148,12 @@ impl Keys {
         format!("{}:{{r}}:revoked", self.namespace)
     }
 
-    /// One rate limit: a string with a time to live. A scope is what is limited and whose it is.
+    /// One rate limit: a string with a time to live.
     #[must_use]
-    pub fn rate(&self, scope: &str) -> String {
-        format!("{}:{{l:{}}}:rate", self.namespace, plain(scope))
+    pub fn rate(&self, scope: &Scope) -> String {
+        let Scope { limit, tenant, user } = scope;
+        let (limit, tenant, user) = (plain(limit), plain(tenant), plain(user));
+        format!("{}:{{l:{limit}:{tenant}/{user}}}:rate", self.namespace)
     }
 
     /// Audit events on their way to the sinks: a capped stream.
@@ -182,12 +186,18 @@ mod tests {
     const ID: &str = "abcdefgh-abcdefghijklmnopqrstuvwxyz";
     const LIFE: &str = "00112233445566778899aabbccddeeff";
 
+    fn scope(tenant: &str, user: &str) -> Scope {
+        let (tenant, user) = (tenant.parse().unwrap(), user.parse().unwrap());
+        Scope { limit: "requests", tenant, user }
+    }
+
     #[test]
     fn every_key_is_exactly_as_written_down() {
         let keys = Keys::default();
         let (tenant, project) = ("acme".parse().unwrap(), "shop".parse().unwrap());
         let (user, alias) = ("ann".parse().unwrap(), "mine".parse().unwrap());
         let (worker, life) = ("w1".parse().unwrap(), LIFE.parse().unwrap());
+        let rate = scope("acme", "ann");
         let expected = [
             (keys.session(&ID.parse().unwrap()), format!("tf:{{abcdefgh}}:session:{ID}")),
             (keys.sessions(&tenant, &project), "tf:{afjih3r2}:sessions:acme/shop".into()),
@@ -210,7 +220,7 @@ mod tests {
             (keys.marker(), "tf:{w}:marker".into()),
             (keys.probe("g1"), "tf:{w}:probe:g1".into()),
             (keys.revoked(), "tf:{r}:revoked".into()),
-            (keys.rate("create:ann"), "tf:{l:create%3Aann}:rate".into()),
+            (keys.rate(&rate), "tf:{l:requests:acme/ann}:rate".into()),
             (keys.audit(), "tf:audit".into()),
         ];
         for (key, expected) in expected {
@@ -225,7 +235,8 @@ mod tests {
         let tenant = TenantId::of_user(&user);
         let expected = "tf:{u:~%7D%7B%3A%2A%2F%20%25%C3%A9/%7D%7B%3A%2A%2F%20%25%C3%A9}:sessions";
         assert_eq!(keys.user_sessions(&tenant, &user), expected);
-        assert_eq!(keys.rate("a}\r\nDEL *"), "tf:{l:a%7D%0D%0ADEL%20%2A}:rate");
+        let hostile = scope("a}{", "b} DEL *:/");
+        assert_eq!(keys.rate(&hostile), "tf:{l:requests:a%7D%7B/b%7D%20DEL%20%2A%3A%2F}:rate");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod book;
 mod focus;
 mod messages;
 mod places;
+mod rates;
 mod records;
 mod repeats;
 mod tickets;
@@ -23,7 +24,7 @@ use termfleet_session::{
 };
 use tokio::sync::watch;
 
-use self::{book::Book, messages::Memories, tickets::Drawer, workers::Fleet};
+use self::{book::Book, messages::Memories, rates::Counts, tickets::Drawer, workers::Fleet};
 use crate::{
     bus::{Bus, Subscription, Topics},
     change::Change,
@@ -33,6 +34,7 @@ use crate::{
     focus::Focus,
     messages::{Heard, Message, Messages},
     page::{Listing, Page},
+    rates::{Rate, Rates, Scope, Taken},
     repeat::Request,
     rule::Now,
     tickets::{Bearer, Ticket, Tickets},
@@ -51,6 +53,7 @@ pub struct MemoryStore {
     fleet: Mutex<Fleet>,
     tickets: Mutex<Drawer>,
     messages: Mutex<Memories>,
+    rates: Mutex<Counts>,
     lease_ms: u64,
 }
 
@@ -81,6 +84,7 @@ impl MemoryStore {
             fleet: Mutex::default(),
             tickets: Mutex::default(),
             messages: Mutex::default(),
+            rates: Mutex::default(),
             lease_ms,
         }
     }
@@ -297,6 +301,14 @@ impl Messages for MemoryStore {
         let mut memories = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
         memories.unhear(message);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Rates for MemoryStore {
+    async fn take(&self, scope: &Scope, rate: Rate, cost: u32) -> Result<Taken, StoreError> {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(rates.take(scope, rate, cost, self.clock.now_ms()))
     }
 }
 

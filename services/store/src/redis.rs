@@ -18,6 +18,7 @@ mod keeper;
 mod loss;
 mod messages;
 mod places;
+mod rates;
 mod records;
 pub(crate) mod script;
 mod tickets;

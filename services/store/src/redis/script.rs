@@ -84,6 +84,8 @@ scripts! {
     HEAR = "hear";
     /// Notes what a message is answered.
     ANSWER = "answer";
+    /// Takes of a rate.
+    RATE = "rate";
 }
 
 /// An argument of a script.

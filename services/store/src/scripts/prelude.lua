@@ -3,6 +3,11 @@ local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[#ARGV])
 end
+-- The same in microseconds.
+local function now_us()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2] + tonumber(ARGV[#ARGV]) * 1000
+end
 -- A whole number as text: Lua alone would write a large one with an exponent.
 local function whole(number)
   return string.format('%.0f', number)

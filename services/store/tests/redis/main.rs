@@ -9,6 +9,7 @@ mod conformance;
 mod crashes;
 mod faults;
 mod gateways;
+mod limits;
 mod once;
 mod start;
 mod tls;

@@ -17,13 +17,13 @@ use termfleet_store::{
 
 use crate::servers::{Cluster, Server};
 
-struct Three {
-    stores: Vec<Arc<RedisStore>>,
-    clock: Arc<AtomicU64>,
+pub(crate) struct Three {
+    pub(crate) stores: Vec<Arc<RedisStore>>,
+    pub(crate) clock: Arc<AtomicU64>,
 }
 
 impl Three {
-    async fn of(url: &str) -> Self {
+    pub(crate) async fn of(url: &str) -> Self {
         let (clock, tasks) = (Arc::<AtomicU64>::default(), Tasks::new());
         let mut stores = Vec::new();
         for _ in 0..3 {
