@@ -8,7 +8,7 @@ use data_encoding::BASE32_NOPAD;
 use socket2::SockRef;
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Backoff, Drain, Part, Tasks};
-use termfleet_store::{Bus, Directory, Focus, Messages, Tickets};
+use termfleet_store::{Bus, Directory, Focus, Messages, Rates, Tickets};
 use termfleet_token::Verifier;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    admit::Admission,
+    admit::{self, Admission},
     auth::{self, Auth},
     config::Config,
     connection::Waiters,
@@ -68,6 +68,8 @@ pub struct Parts {
     pub tickets: Arc<dyn Tickets>,
     /// What was asked in sessions.
     pub messages: Arc<dyn Messages>,
+    /// How often somebody may.
+    pub rates: Arc<dyn Rates>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
     /// The web terminal.
@@ -108,6 +110,7 @@ impl Gateway {
             focus,
             tickets,
             messages,
+            rates,
             upstream,
             pages,
             drain,
@@ -135,11 +138,12 @@ impl Gateway {
         let version = config.version.to_owned();
         let about = ServerInfo { version, instance: config.instance.clone() };
         let places = Arc::new(Semaphore::new(limits.http_connections.max(1)));
-        let admission = Admission::new(limits, config.proxies.clone(), auth.is_off());
         let interval = config.monitoring.sample_interval;
         let (of, watched) = (sessions.clone(), projects.clone());
         let measuring = Measuring::new(of, watched, tasks.clone(), interval);
         let metrics = EdgeMetrics::register(metrics);
+        let shared = admit::Shared { rates, stood_in: metrics.stood_in() };
+        let admission = Admission::new(limits, config.proxies.clone(), auth.is_off(), shared);
         let counted = Counted { sockets: 0, refusals: 0 };
         let vitals = Vitals::new(config.monitoring.thresholds.clone(), counted);
         let edge = Arc::new(Edge {

@@ -1,8 +1,8 @@
-//! Who is let in, and how often: connections and upgrades by address, sockets by user.
+//! Who is let in, and how often: connections and upgrades by address, sockets and requests by user.
 //!
 //! Addresses are asked before anybody knows who sends, users after. What one socket may then send
-//! is counted in [`ConnectionLimits`]. These are this gateway's own counts; limits of the whole
-//! cluster are the store's.
+//! is counted in [`ConnectionLimits`]. Addresses and sockets' messages are this gateway's own counts;
+//! users are counted over the whole cluster, in the store.
 
 use std::{
     collections::HashMap,
@@ -19,15 +19,21 @@ use termfleet_session::{
     ids::{TenantId, UserId},
     role::Actor,
 };
+use termfleet_store::{Rate, Rates};
 use tokio::time;
 
-use crate::config::{Limits, Network};
+use crate::{
+    config::{Limits, Network},
+    metrics::StoodIn,
+};
 
 mod clock;
+mod requests;
 mod socket;
+mod standby;
 
-use self::clock::SinceStart;
 pub use self::socket::ConnectionLimits;
+use self::{clock::SinceStart, requests::Requests};
 
 /// How often counts that are back at rest are forgotten: an address is back after a minute.
 const UPKEEP: Duration = Duration::from_secs(30);
@@ -36,6 +42,20 @@ const IPV6_PREFIX: u32 = 64;
 
 type Handshakes =
     RateLimiter<IpAddr, DashMapStateStore<IpAddr>, SinceStart, NoOpMiddleware<Duration>>;
+
+/// What counts over the whole cluster, and how often the gateway had to do without.
+pub struct Shared {
+    /// How often somebody may.
+    pub rates: Arc<dyn Rates>,
+    /// Decisions that the gateway took alone.
+    pub stood_in: StoodIn,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
 
 /// The gateway's counts of addresses and users.
 #[derive(Debug)]
@@ -46,6 +66,7 @@ pub struct Admission {
     proxies: Vec<Network>,
     clock: SinceStart,
     handshakes: Handshakes,
+    requests: Requests,
     sockets: Places<(TenantId, UserId)>,
     connections: Places<IpAddr>,
 }
@@ -66,10 +87,13 @@ impl Admission {
     /// Nobody is here yet. `lifted` takes the limits by user and by address away; proxies speak
     /// for many addresses, so their own connections are not counted.
     #[must_use]
-    pub fn new(limits: Limits, proxies: Vec<Network>, lifted: bool) -> Self {
+    pub fn new(limits: Limits, proxies: Vec<Network>, lifted: bool, shared: Shared) -> Self {
         let clock = SinceStart::now();
         let per_minute = Quota::per_minute(at_least_one(limits.handshakes_per_minute));
+        let Shared { rates, stood_in } = shared;
+        let rate = Rate::new(limits.max_requests, limits.requests_window);
         Self {
+            requests: Requests::new(rates, rate, stood_in.requests, clock.clone()),
             handshakes: RateLimiter::dashmap_with_clock(per_minute, clock.clone()),
             limits,
             lifted,
@@ -106,6 +130,17 @@ impl Admission {
         })
     }
 
+    /// Counts a REST request of this user.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` with the time until the next is taken.
+    pub async fn request(&self, actor: &Actor) -> Result<(), Refusal> {
+        if self.lifted {
+            return Ok(());
+        }
+        self.requests.count(actor).await
+    }
+
     /// May this user have another socket?
     ///
     /// # Errors
@@ -128,13 +163,14 @@ impl Admission {
         ConnectionLimits::new(&self.limits, self.clock.clone())
     }
 
-    /// Forgets addresses that are back at rest, for ever.
+    /// Forgets addresses and users that are back at rest, for ever.
     pub async fn upkeep(&self) {
         let mut turns = time::interval(UPKEEP);
         loop {
             turns.tick().await;
             self.handshakes.retain_recent();
             self.handshakes.shrink_to_fit();
+            self.requests.tidy();
         }
     }
 }
@@ -145,7 +181,8 @@ const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
 /// A refusal by rate, with the hint that it owes.
 fn limited(text: &str, wait: Duration) -> Refusal {
-    let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    // Rounded up, or whoever comes just then would come too early.
+    let ms = u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
     Refusal::new(Code::RateLimited, text).retry_after(ms.max(1))
 }
 

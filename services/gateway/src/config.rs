@@ -90,6 +90,10 @@ pub struct Limits {
     pub sessions: store::Limits,
     /// Sockets of one user: several devices with a dozen tabs each.
     pub sockets_per_user: u32,
+    /// REST requests of one user in `requests_window`, over the whole cluster. They may come at once.
+    pub max_requests: u32,
+    /// The time in which as many come back.
+    pub requests_window: Duration,
     /// Upgrades of one address (IPv6: one /64) in a minute.
     pub handshakes_per_minute: u32,
     /// Connections that are not upgraded, at once: about 30 KiB each at most while they send
@@ -114,6 +118,8 @@ impl Default for Limits {
         Self {
             sessions: store::Limits::default(),
             sockets_per_user: 50,
+            max_requests: 6_000,
+            requests_window: Duration::from_secs(60),
             handshakes_per_minute: 100,
             http_connections: 4096,
             connections_per_address: 256,

@@ -48,6 +48,19 @@ struct TypeLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabel {
+    limit: &'static str,
+}
+
+/// Decisions about limits of the cluster that the gateway took alone, because the store did not
+/// answer.
+#[derive(Debug, Clone, Default)]
+pub struct StoodIn {
+    /// About REST requests.
+    pub requests: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AttachLabels {
     recovered: &'static str,
     reason: &'static str,
@@ -87,6 +100,7 @@ pub struct EdgeMetrics {
     websockets: Gauge,
     connections: Gauge,
     turned_away: Counter,
+    stood_in: Family<LimitLabel, Counter>,
     attachments: Family<AttachLabels, Counter>,
     drained: Family<DrainLabel, Counter>,
     draining: Gauge,
@@ -138,6 +152,7 @@ impl EdgeMetrics {
             websockets: Gauge::default(),
             connections: Gauge::default(),
             turned_away: Counter::default(),
+            stood_in: Family::default(),
             attachments: Family::default(),
             drained: Family::default(),
             draining: Gauge::default(),
@@ -186,6 +201,11 @@ impl EdgeMetrics {
             "Connections closed at once because there were too many",
             metrics.turned_away.clone(),
         );
+        registry.register(
+            "limits_stood_in",
+            "Decisions about a limit of the cluster by the gateway's own count, as the store was silent",
+            metrics.stood_in.clone(),
+        );
         registry.register("draining", "1 once the gateway drains", metrics.draining.clone());
     }
 
@@ -226,6 +246,7 @@ impl EdgeMetrics {
         for reason in REASONS.into_iter().map(Some).chain([None]) {
             let _ = self.attachments.get_or_create(&AttachLabels::of(reason));
         }
+        let _ = self.stood_in();
         for left in ["moved", "closed"] {
             let _ = self.drained.get_or_create(&DrainLabel { left });
         }
@@ -255,6 +276,13 @@ impl EdgeMetrics {
     /// A client is attached: with all that it lacked, or for this reason without.
     pub fn attached(&self, reason: Option<Reason>) {
         self.attachments.get_or_create(&AttachLabels::of(reason)).inc();
+    }
+
+    /// What counts decisions that the gateway takes alone.
+    #[must_use]
+    pub fn stood_in(&self) -> StoodIn {
+        let of = |limit| self.stood_in.get_or_create(&LimitLabel { limit }).clone();
+        StoodIn { requests: of("requests") }
     }
 
     /// The gateway drains.

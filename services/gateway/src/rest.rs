@@ -57,7 +57,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
         (status = 409, description = "SESSION_ALREADY_EXISTS: the alias is taken, or the key was used for another request", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is larger than 1 MiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "SESSION_LIMIT_EXCEEDED", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "SESSION_LIMIT_EXCEEDED, RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
         (status = 502, description = "SESSION_CREATION_FAILED, PROCESS_SPAWN_FAILED, CONNECTION_FAILED", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "RESOURCE_EXHAUSTED, SERVICE_UNAVAILABLE", body = Problem, content_type = "application/problem+json"),
     ),
@@ -81,6 +81,7 @@ async fn create(
         (status = 200, description = "A page of them", body = SessionPage),
         (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -102,6 +103,7 @@ async fn list_mine(
         (status = 200, description = "The record", body = OneSession),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "SESSION_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -127,6 +129,7 @@ async fn read(
         (status = 404, description = "SESSION_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "SESSION_ENDED", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -149,6 +152,7 @@ async fn patch(
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "FORBIDDEN", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "SESSION_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
         (status = 502, description = "CONNECTION_FAILED", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "SERVICE_UNAVAILABLE", body = Problem, content_type = "application/problem+json"),
     ),

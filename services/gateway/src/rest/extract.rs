@@ -24,14 +24,16 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 /// Longest part of a parser's explanation that is told: it may quote the client's own value.
 const MAX_EXPLANATION: usize = 200;
 
-/// Whoever sent it, signed in.
+/// Whoever sent it, signed in, and their request counted.
 pub(super) struct Caller(pub(super) SignedIn);
 
 impl FromRequestParts<Arc<Edge>> for Caller {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Refused> {
-        edge.auth.caller(&parts.headers).map(Self)
+        let caller = edge.auth.caller(&parts.headers)?;
+        edge.admission.request(&caller.actor).await?;
+        Ok(Self(caller))
     }
 }
 

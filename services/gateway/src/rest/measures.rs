@@ -32,6 +32,7 @@ pub(super) fn router() -> Router<Arc<Edge>> {
         (status = 200, description = "What is known of it", body = OneSessionMeasured),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "SESSION_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -50,6 +51,7 @@ async fn session(
     responses(
         (status = 200, description = "Samples, the newest apart", body = SystemMeasured),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -72,6 +74,7 @@ async fn system(State(edge): State<Arc<Edge>>, Caller(_): Caller) -> Answer<Json
     responses(
         (status = 200, description = "Alerts and thresholds", body = Alerts),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -90,6 +93,7 @@ async fn alerts(State(edge): State<Arc<Edge>>, Caller(_): Caller) -> Json<Alerts
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "FORBIDDEN: it takes an administrator", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]

@@ -33,6 +33,7 @@ pub(super) fn router() -> Router<Arc<Edge>> {
         (status = 200, description = "A page of them", body = ProjectPage),
         (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -56,6 +57,7 @@ async fn list(
         (status = 200, description = "A page of them", body = SessionPage),
         (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -80,6 +82,7 @@ async fn sessions(
         (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "FORBIDDEN", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
         (status = 502, description = "CONNECTION_FAILED: some were stopped; ask again", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "SERVICE_UNAVAILABLE: some were stopped; ask again", body = Problem, content_type = "application/problem+json"),
     ),
@@ -103,6 +106,7 @@ async fn suspend(
         (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "FORBIDDEN", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
         (status = 502, description = "CONNECTION_FAILED: some go on; ask again", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "SERVICE_UNAVAILABLE: some go on; ask again", body = Problem, content_type = "application/problem+json"),
     ),

@@ -16,6 +16,7 @@ use crate::edge::Edge;
     responses(
         (status = 201, description = "Use it at once, and once", body = Ticket),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "SERVICE_UNAVAILABLE", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),

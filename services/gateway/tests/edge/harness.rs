@@ -121,6 +121,7 @@ impl Setup {
             bus: store.clone(),
             tickets: store.clone(),
             messages: store.clone(),
+            rates: store.clone(),
             focus: store.clone(),
             upstream: if self.watched {
                 Upstream::watch(store.clone(), Choosing::default(), capabilities, &tasks, &drain)

@@ -32,6 +32,35 @@ async fn without_auth_upgrades_are_not_counted() {
 }
 
 #[tokio::test]
+async fn a_user_has_so_many_requests_and_is_told_when_the_next_is_taken() {
+    let server = Setup::with_auth().limits(|limits| limits.max_requests = 3).start().await;
+    let (ann, bob) = (server.token("ann", None, Role::User), server.token("bob", None, Role::User));
+    let sessions = "/api/terminal/sessions";
+    // Who cannot sign in is nobody's request.
+    assert_eq!(server.get(sessions, "nonsense").await.status, 401);
+    for _ in 0..3 {
+        assert_eq!(server.get(sessions, &ann).await.status, 200);
+    }
+    let refused = server.get(sessions, &ann).await;
+    assert_eq!(refused.problem(), (429, 4004));
+    let ms = refused.json()["retryAfterMs"].as_u64().unwrap();
+    assert!((1..=20_000).contains(&ms), "{ms}");
+    assert_eq!(refused.header("retry-after").unwrap(), ms.div_ceil(1_000).to_string());
+    let other = server.send(Request::new("POST", "/api/terminal/tickets").bearer(&ann)).await;
+    assert_eq!(other.problem(), (429, 4004), "all of REST is one count");
+    assert_eq!(server.get(sessions, &bob).await.status, 200);
+    assert_eq!(server.send(Request::new("GET", "/openapi.json")).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_auth_requests_are_not_counted() {
+    let server = Setup::without_auth().limits(|limits| limits.max_requests = 1).start().await;
+    for _ in 0..5 {
+        assert_eq!(server.get("/api/terminal/sessions", "any").await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_user_has_so_many_sockets_and_a_closed_one_is_free_again() {
     let server = Setup::with_auth().limits(|limits| limits.sockets_per_user = 1).start().await;
     let upgrade =

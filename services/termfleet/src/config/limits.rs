@@ -1,5 +1,7 @@
 //! `[limits]`: what one client may use (`--no-auth` lifts those per user and per address).
 
+use std::time::Duration;
+
 use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Section};
 
 /// Largest rate or count that may be configured: so far beyond any machine that it is no limit.
@@ -74,24 +76,26 @@ const WINDOW: Key = Key::new(
     "limits.window_ms",
     Kind::Milliseconds(1_000, 3_600_000),
     Preset::Number(60_000),
-    "The time in which `limits.max_requests` are counted",
+    "The time in which `limits.max_requests` come back",
 )
-.known_as(&["rateLimiting.windowMs", "security.rateLimiting.windowMs"])
-.pending("only handshakes and messages are counted");
+.known_as(&["rateLimiting.windowMs", "security.rateLimiting.windowMs"]);
 const MAX_REQUESTS: Key = Key::new(
     "limits.max_requests",
     Kind::Number(1, MOST),
     Preset::Number(6_000),
-    "REST requests of one user in that time",
+    "REST requests of one user in that time, over all gateways; they may come at once",
 )
-.known_as(&["rateLimiting.maxRequests", "security.rateLimiting.maxRequests"])
-.pending("only handshakes and messages are counted");
+.known_as(&["rateLimiting.maxRequests", "security.rateLimiting.maxRequests"]);
 
 /// What one client may use.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     /// Sockets of one user.
     pub(crate) sockets_per_user: u32,
+    /// REST requests of one user in the window.
+    pub(crate) max_requests: u32,
+    /// The time in which they come back.
+    pub(crate) window: Duration,
     /// Upgrades of one address in a minute.
     pub(crate) handshakes_per_minute: u32,
     /// Connections that are not upgraded, at once.
@@ -109,10 +113,10 @@ pub(crate) struct Limits {
 }
 
 pub(super) fn parse(values: &mut Resolved) -> Limits {
-    values.number(&WINDOW);
-    values.number(&MAX_REQUESTS);
     Limits {
         sockets_per_user: values.small(&SOCKETS_PER_USER),
+        max_requests: values.small(&MAX_REQUESTS),
+        window: values.duration(&WINDOW),
         handshakes_per_minute: values.small(&HANDSHAKES),
         http_connections: values.size(&HTTP_CONNECTIONS),
         connections_per_address: values.small(&CONNECTIONS_PER_ADDRESS),

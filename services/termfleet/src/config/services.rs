@@ -18,6 +18,8 @@ impl Settings {
                     per_user: self.session.max_per_user,
                 },
                 sockets_per_user: limits.sockets_per_user,
+                max_requests: limits.max_requests,
+                requests_window: limits.window,
                 handshakes_per_minute: limits.handshakes_per_minute,
                 http_connections: limits.http_connections,
                 connections_per_address: limits.connections_per_address,

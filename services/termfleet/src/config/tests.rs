@@ -226,9 +226,12 @@ fn a_secret_makes_tokens_that_are_believed() {
 
 #[test]
 fn limits_reach_the_services() {
+    use termfleet_gateway::config::Limits;
     let settings = settings(&[
         ("session.max_per_project", "3"),
         ("limits.sockets_per_user", "5"),
+        ("limits.max_requests", "7"),
+        ("limits.window_ms", "9000"),
         ("security.max_input_length", "100"),
         ("process.cols", "132"),
         ("process.rows", "43"),
@@ -241,6 +244,8 @@ fn limits_reach_the_services() {
     let gateway = settings.gateway("1");
     assert_eq!(gateway.limits.sessions.per_project, 3);
     assert_eq!(gateway.limits.sockets_per_user, 5);
+    let Limits { max_requests, requests_window, .. } = gateway.limits;
+    assert_eq!((max_requests, requests_window.as_millis()), (7, 9_000));
     assert_eq!(gateway.limits.input_message_bytes, 100);
     assert_eq!((gateway.size.cols, gateway.size.rows), (132, 43));
     assert_eq!(gateway.proxies.len(), 2);
