@@ -21,6 +21,7 @@ use crate::{
     focus::Focus,
     messages::Messages,
     rates::Rates,
+    sockets::Sockets,
     tickets::Tickets,
     workers::Workers,
 };
@@ -29,7 +30,7 @@ use crate::{
 #[async_trait]
 pub trait Stage: Sized + Send + Sync + 'static {
     /// The implementation.
-    type Store: Directory + Bus + Focus + Workers + Tickets + Messages + Rates + 'static;
+    type Store: Directory + Bus + Focus + Workers + Tickets + Messages + Rates + Sockets + 'static;
 
     /// Random plays against the model; fewer where each costs real time.
     const PLAYS: u32 = 128;
@@ -183,6 +184,15 @@ promises! { $
         what_is_more_than_a_burst_is_the_whole_burst,
         scopes_count_apart,
         a_lower_rate_counts_at_once_and_nobody_waits_for_the_old_one,
+    }
+    sockets {
+        of_a_thousand_parallel_sockets_exactly_the_limit_has_places,
+        a_place_is_taken_below_and_at_the_limit_and_once_by_each,
+        a_freed_place_is_there_at_once_and_freeing_again_is_fine,
+        a_place_that_is_not_renewed_goes_by_itself,
+        a_renewal_puts_back_what_was_lost_above_the_limit_too,
+        a_socket_that_replaces_another_takes_its_place_over,
+        a_replaced_socket_is_told_and_gets_no_place_again,
     }
     hints {
         a_sessions_life_is_heard_in_order_with_growing_versions,

@@ -100,6 +100,18 @@ impl Keys {
         self.of_user(tenant, user, "tokens")
     }
 
+    /// The sockets of a user: a sorted set by when their places end.
+    #[must_use]
+    pub fn user_sockets(&self, tenant: &TenantId, user: &UserId) -> String {
+        self.of_user(tenant, user, "sockets")
+    }
+
+    /// Sockets of a user whose places others have taken over: a sorted set by when they are forgotten.
+    #[must_use]
+    pub fn user_replaced(&self, tenant: &TenantId, user: &UserId) -> String {
+        self.of_user(tenant, user, "replaced")
+    }
+
     /// A user's ticket, by the digest of its secret: a string.
     #[must_use]
     pub fn ticket(&self, tenant: &TenantId, user: &UserId, digest: &str) -> String {
@@ -209,6 +221,8 @@ mod tests {
             (keys.user_sessions(&tenant, &user), "tf:{u:acme/ann}:sessions".into()),
             (keys.user_requests(&tenant, &user), "tf:{u:acme/ann}:requests".into()),
             (keys.user_tokens(&tenant, &user), "tf:{u:acme/ann}:tokens".into()),
+            (keys.user_sockets(&tenant, &user), "tf:{u:acme/ann}:sockets".into()),
+            (keys.user_replaced(&tenant, &user), "tf:{u:acme/ann}:replaced".into()),
             (keys.ticket(&tenant, &user, "00ff"), "tf:{u:acme/ann}:ticket:00ff".into()),
             (
                 keys.message(&ID.parse().unwrap(), "m:1}"),

@@ -15,6 +15,7 @@ pub mod messages;
 pub mod page;
 pub mod rates;
 pub mod repeat;
+pub mod sockets;
 pub mod tickets;
 pub mod workers;
 
@@ -41,5 +42,6 @@ pub use messages::{Heard, Message, Messages};
 pub use page::{Cursor, Listing, Page};
 pub use rates::{Rate, Rates, Scope, Taken};
 pub use repeat::IdempotencyKey;
+pub use sockets::{SocketUser, Sockets};
 pub use tickets::{Bearer, Ticket, Tickets};
 pub use workers::{Registration, Storage, Workers};

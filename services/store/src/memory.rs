@@ -11,6 +11,7 @@ mod places;
 mod rates;
 mod records;
 mod repeats;
+mod sockets;
 mod tickets;
 mod workers;
 
@@ -24,7 +25,10 @@ use termfleet_session::{
 };
 use tokio::sync::watch;
 
-use self::{book::Book, messages::Memories, rates::Counts, tickets::Drawer, workers::Fleet};
+use self::{
+    book::Book, messages::Memories, rates::Counts, sockets::Seating, tickets::Drawer,
+    workers::Fleet,
+};
 use crate::{
     bus::{Bus, Subscription, Topics},
     change::Change,
@@ -37,6 +41,7 @@ use crate::{
     rates::{Rate, Rates, Scope, Taken},
     repeat::Request,
     rule::Now,
+    sockets::{SocketUser, Sockets},
     tickets::{Bearer, Ticket, Tickets},
     workers::{Registration, Workers},
 };
@@ -54,6 +59,7 @@ pub struct MemoryStore {
     tickets: Mutex<Drawer>,
     messages: Mutex<Memories>,
     rates: Mutex<Counts>,
+    seating: Mutex<Seating>,
     lease_ms: u64,
 }
 
@@ -85,6 +91,7 @@ impl MemoryStore {
             tickets: Mutex::default(),
             messages: Mutex::default(),
             rates: Mutex::default(),
+            seating: Mutex::default(),
             lease_ms,
         }
     }
@@ -92,6 +99,11 @@ impl MemoryStore {
     fn with_fleet<T>(&self, operation: impl FnOnce(&mut Fleet, u64) -> T) -> T {
         let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
         operation(&mut fleet, self.clock.now_ms())
+    }
+
+    fn with_seating<T>(&self, operation: impl FnOnce(&mut Seating, u64) -> T) -> T {
+        let mut seating = self.seating.lock().unwrap_or_else(PoisonError::into_inner);
+        operation(&mut seating, self.clock.now_ms())
     }
 
     /// One operation: what has expired by now goes first, and hints leave in the order of writes.
@@ -309,6 +321,32 @@ impl Rates for MemoryStore {
     async fn take(&self, scope: &Scope, rate: Rate, cost: u32) -> Result<Taken, StoreError> {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(rates.take(scope, rate, cost, self.clock.now_ms()))
+    }
+}
+
+#[async_trait]
+impl Sockets for MemoryStore {
+    async fn take_place(
+        &self,
+        user: &SocketUser,
+        socket: &str,
+        replaces: Option<&str>,
+        most: u32,
+    ) -> Result<bool, StoreError> {
+        Ok(self.with_seating(|seating, now| seating.take(user, socket, replaces, most, now)))
+    }
+
+    async fn renew_places(
+        &self,
+        user: &SocketUser,
+        sockets: &[String],
+    ) -> Result<Vec<String>, StoreError> {
+        Ok(self.with_seating(|seating, now| seating.renew(user, sockets, now)))
+    }
+
+    async fn free_places(&self, user: &SocketUser, sockets: &[String]) -> Result<(), StoreError> {
+        self.with_seating(|seating, _| seating.free(user, sockets));
+        Ok(())
     }
 }
 

@@ -21,6 +21,7 @@ mod places;
 mod rates;
 mod records;
 pub(crate) mod script;
+mod sockets;
 mod tickets;
 mod workers;
 

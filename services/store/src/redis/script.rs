@@ -86,6 +86,12 @@ scripts! {
     ANSWER = "answer";
     /// Takes of a rate.
     RATE = "rate";
+    /// Takes a place for a socket.
+    SEAT = "seat";
+    /// Holds places of sockets longer.
+    SEATED = "seated";
+    /// Frees places of sockets.
+    UNSEAT = "unseat";
 }
 
 /// An argument of a script.

@@ -28,7 +28,7 @@ const SOCKETS_PER_USER: Key = Key::new(
     "limits.sockets_per_user",
     Kind::Number(1, MOST),
     Preset::Number(50),
-    "WebSockets of one user",
+    "WebSockets of one user, over all gateways",
 );
 const HANDSHAKES: Key = Key::new(
     "limits.handshakes_per_minute",
