@@ -8,11 +8,11 @@ use data_encoding::BASE32_NOPAD;
 use socket2::SockRef;
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Backoff, Drain, Part, Tasks};
-use termfleet_store::{Bus, Directory, Focus, Messages, Rates, Tickets};
+use termfleet_store::{Bus, Directory, Focus, Messages, Rates, Sockets, Tickets};
 use termfleet_token::Verifier;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     time,
 };
 
@@ -70,6 +70,8 @@ pub struct Parts {
     pub messages: Arc<dyn Messages>,
     /// How often somebody may.
     pub rates: Arc<dyn Rates>,
+    /// How many sockets they have.
+    pub sockets: Arc<dyn Sockets>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
     /// The web terminal.
@@ -89,6 +91,8 @@ pub struct Gateway {
     server: Arc<Server>,
     places: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
+    /// Tells when the store may have lost what it knew.
+    losses: watch::Receiver<u64>,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -111,6 +115,7 @@ impl Gateway {
             tickets,
             messages,
             rates,
+            sockets,
             upstream,
             pages,
             drain,
@@ -123,6 +128,7 @@ impl Gateway {
             config.limits.sessions.per_user = u32::MAX;
         }
         let limits = config.limits.clone();
+        let losses = bus.losses();
         let (watched, of_focus) = (Arc::clone(&directory), Arc::clone(&focus));
         let projects = Projects::new(watched, bus, of_focus, tasks.clone());
         let focuses = Focuses::new(focus, projects.clone(), config.focus.max_per_project);
@@ -142,7 +148,7 @@ impl Gateway {
         let (of, watched) = (sessions.clone(), projects.clone());
         let measuring = Measuring::new(of, watched, tasks.clone(), interval);
         let metrics = EdgeMetrics::register(metrics);
-        let shared = admit::Shared { rates, stood_in: metrics.stood_in() };
+        let shared = admit::Shared { rates, sockets, stood_in: metrics.stood_in() };
         let admission = Admission::new(limits, config.proxies.clone(), auth.is_off(), shared);
         let counted = Counted { sockets: 0, refusals: 0 };
         let vitals = Vitals::new(config.monitoring.thresholds.clone(), counted);
@@ -165,7 +171,7 @@ impl Gateway {
             config,
         });
         let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
-        Self { server: Arc::new(Server::new(edge, pages)), places, turned_away }
+        Self { server: Arc::new(Server::new(edge, pages)), places, turned_away, losses }
     }
 
     /// What its parts share.
@@ -184,6 +190,7 @@ impl Gateway {
             edge.tasks.spawn("accept", accepting);
         }
         edge.tasks.spawn("upkeep", upkeep(Arc::clone(&edge)));
+        edge.tasks.spawn("socket places", keep_sockets(Arc::clone(&edge), gateway.losses.clone()));
         edge.tasks.spawn("vitals", vitals::watch(Arc::clone(&edge)));
         edge.drain.draining().await;
         edge.metrics.draining();
@@ -262,6 +269,11 @@ fn new_id() -> Option<Arc<str>> {
         return None;
     }
     Some(BASE32_NOPAD.encode(&random).to_ascii_lowercase().into())
+}
+
+/// Holds the places of sockets until the last one is gone.
+async fn keep_sockets(edge: Arc<Edge>, losses: watch::Receiver<u64>) {
+    edge.admission.keep_sockets(edge.drain.clone(), losses).await;
 }
 
 /// Frees what has expired, here and in the store, until the drain begins.

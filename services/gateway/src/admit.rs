@@ -14,13 +14,13 @@ use std::{
 };
 
 use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
+use termfleet_runtime::Drain;
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{TenantId, UserId},
     role::Actor,
 };
-use termfleet_store::{Rate, Rates};
-use tokio::time;
+use termfleet_store::{Rate, Rates, Sockets};
+use tokio::{sync::watch, time};
 
 use crate::{
     config::{Limits, Network},
@@ -28,12 +28,13 @@ use crate::{
 };
 
 mod clock;
+mod places;
 mod requests;
 mod socket;
 mod standby;
 
-pub use self::socket::ConnectionLimits;
-use self::{clock::SinceStart, requests::Requests};
+use self::{clock::SinceStart, places::UserSockets, requests::Requests};
+pub use self::{places::SocketPlace, socket::ConnectionLimits};
 
 /// How often counts that are back at rest are forgotten: an address is back after a minute.
 const UPKEEP: Duration = Duration::from_secs(30);
@@ -47,6 +48,8 @@ type Handshakes =
 pub struct Shared {
     /// How often somebody may.
     pub rates: Arc<dyn Rates>,
+    /// How many sockets they have.
+    pub sockets: Arc<dyn Sockets>,
     /// Decisions that the gateway took alone.
     pub stood_in: StoodIn,
 }
@@ -67,15 +70,9 @@ pub struct Admission {
     clock: SinceStart,
     handshakes: Handshakes,
     requests: Requests,
-    sockets: Places<(TenantId, UserId)>,
+    sockets: UserSockets,
     connections: Places<IpAddr>,
 }
-
-/// A user's place among their sockets, for as long as it lives.
-#[derive(Debug)]
-pub struct SocketPlace(
-    #[allow(dead_code, reason = "it is only dropped")] Option<Place<(TenantId, UserId)>>,
-);
 
 /// An address's place among its connections, for as long as it lives.
 #[derive(Debug)]
@@ -90,7 +87,8 @@ impl Admission {
     pub fn new(limits: Limits, proxies: Vec<Network>, lifted: bool, shared: Shared) -> Self {
         let clock = SinceStart::now();
         let per_minute = Quota::per_minute(at_least_one(limits.handshakes_per_minute));
-        let Shared { rates, stood_in } = shared;
+        let Shared { rates, sockets, stood_in } = shared;
+        let most = limits.sockets_per_user;
         let rate = Rate::new(limits.max_requests, limits.requests_window);
         Self {
             requests: Requests::new(rates, rate, stood_in.requests, clock.clone()),
@@ -99,7 +97,7 @@ impl Admission {
             lifted,
             proxies,
             clock,
-            sockets: Places::default(),
+            sockets: UserSockets::new(sockets, most, stood_in.sockets),
             connections: Places::default(),
         }
     }
@@ -141,20 +139,27 @@ impl Admission {
         self.requests.count(actor).await
     }
 
-    /// May this user have another socket?
+    /// May this user have another socket, on this connection? One that replaces another of theirs
+    /// takes its place over, and may also at the limit.
     ///
     /// # Errors
     /// `RATE_LIMITED`: close one first.
-    pub fn socket(&self, actor: &Actor) -> Result<SocketPlace, Refusal> {
+    pub async fn socket(
+        &self,
+        actor: &Actor,
+        connection: &str,
+        replaces: Option<&str>,
+    ) -> Result<SocketPlace, Refusal> {
         if self.lifted {
-            return Ok(SocketPlace(None));
+            return Ok(SocketPlace::uncounted());
         }
-        let user = (actor.tenant.clone(), actor.user.clone());
-        let most = self.limits.sockets_per_user;
-        let place = self.sockets.take(user, most).ok_or_else(|| {
-            limited(&format!("you have your {most} sockets already"), SOCKET_RETRY)
-        })?;
-        Ok(SocketPlace(Some(place)))
+        self.sockets.take(actor, connection, replaces).await
+    }
+
+    /// Keeps the places of sockets, until the gateway has drained and the last one is gone. `losses`
+    /// tells when the store may have forgotten them.
+    pub async fn keep_sockets(&self, drain: Drain, losses: watch::Receiver<u64>) {
+        self.sockets.keep(drain, losses).await;
     }
 
     /// The counts of one new socket.
@@ -174,10 +179,6 @@ impl Admission {
         }
     }
 }
-
-/// When somebody who has all their sockets should try again: nobody knows when one closes, and a
-/// reload's old socket is gone within a second.
-const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
 /// A refusal by rate, with the hint that it owes.
 fn limited(text: &str, wait: Duration) -> Refusal {

@@ -105,6 +105,8 @@ struct Connection {
     /// The client has been welcomed.
     greeted: bool,
     place: Option<SocketPlace>,
+    /// A place is being looked for: nothing is read before there is one.
+    signing_in: bool,
     limits: ConnectionLimits,
     offences: Offences,
     heartbeat: Heartbeat,
@@ -136,6 +138,7 @@ impl Connection {
             identity,
             greeted: false,
             place,
+            signing_in: false,
             limits,
             offences: Offences::default(),
             heartbeat: Heartbeat::new(now),
@@ -173,6 +176,7 @@ impl Connection {
             Event::Measured(seat, measures) => self.measured(seat, &measures),
             Event::Tick => self.tick(),
             Event::Draining => self.draining(),
+            Event::Replaced => Err(Code::TakenOver.into()),
         }
     }
 

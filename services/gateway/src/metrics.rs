@@ -58,6 +58,8 @@ struct LimitLabel {
 pub struct StoodIn {
     /// About REST requests.
     pub requests: Counter,
+    /// About places for sockets.
+    pub sockets: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -282,7 +284,7 @@ impl EdgeMetrics {
     #[must_use]
     pub fn stood_in(&self) -> StoodIn {
         let of = |limit| self.stood_in.get_or_create(&LimitLabel { limit }).clone();
-        StoodIn { requests: of("requests") }
+        StoodIn { requests: of("requests"), sockets: of("sockets") }
     }
 
     /// The gateway drains.

@@ -60,10 +60,14 @@ pub(crate) async fn answer(
     if identity.is_none() && !choice.dialect.signs_in_band() {
         return Err(Code::Unauthorized.into());
     }
-    let place = identity.as_ref().map(|who| edge.admission.socket(&who.actor)).transpose()?;
+    let connection_id = requests.connection_id.to_string();
+    let place = match &identity {
+        Some(who) => Some(edge.admission.socket(&who.actor, &connection_id, None).await?),
+        None => None,
+    };
 
     let opened = Opened {
-        connection_id: requests.connection_id.to_string(),
+        connection_id,
         identity,
         place,
         dialect: choice.dialect,

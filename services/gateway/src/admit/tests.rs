@@ -1,20 +1,21 @@
-//! Limits at their edges, on a paused clock.
+//! Limits at their edges, on a paused clock; those of users over the cluster are in `users`.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+mod users;
 
-use async_trait::async_trait;
-use termfleet_store::{MemoryStore, Scope, StoreError, Taken};
+use termfleet_session::ids::{TenantId, UserId};
+use termfleet_store::MemoryStore;
 use tokio::time::advance;
 
 use super::*;
 use crate::config::Limits;
 
 fn admission(limits: Limits) -> Admission {
-    Admission::new(limits, vec!["10.0.0.0/8".parse().unwrap()], false, shared(MemoryStore::new()))
+    let shared = shared(Arc::new(MemoryStore::new()));
+    Admission::new(limits, vec!["10.0.0.0/8".parse().unwrap()], false, shared)
 }
 
-fn shared(store: impl Rates + 'static) -> Shared {
-    Shared { rates: Arc::new(store), stood_in: StoodIn::default() }
+fn shared(store: Arc<impl Rates + Sockets + 'static>) -> Shared {
+    Shared { rates: store.clone(), sockets: store, stood_in: StoodIn::default() }
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -51,17 +52,6 @@ async fn a_whole_ipv6_network_is_one_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_has_so_many_sockets_and_a_closed_one_is_free_again() {
-    let admission = admission(Limits { sockets_per_user: 2, ..Limits::default() });
-    let first = admission.socket(&user("ann")).unwrap();
-    let _second = admission.socket(&user("ann")).unwrap();
-    assert_eq!(admission.socket(&user("ann")).unwrap_err().code, Code::RateLimited);
-    let _other = admission.socket(&user("bob")).unwrap();
-    drop(first);
-    let _third = admission.socket(&user("ann")).unwrap();
-}
-
-#[tokio::test(start_paused = true)]
 async fn connections_are_counted_by_address_but_not_those_of_proxies() {
     let admission = admission(Limits { connections_per_address: 1, ..Limits::default() });
     let first = admission.connection(ip("192.0.2.1")).unwrap();
@@ -75,75 +65,20 @@ async fn connections_are_counted_by_address_but_not_those_of_proxies() {
 
 #[tokio::test(start_paused = true)]
 async fn without_auth_nobody_is_counted() {
-    let limits = Limits { handshakes_per_minute: 1, sockets_per_user: 1, ..of_requests(1) };
-    let admission = Admission::new(limits, Vec::new(), true, shared(MemoryStore::new()));
-    for _ in 0..100 {
+    let limits = Limits {
+        handshakes_per_minute: 1,
+        sockets_per_user: 1,
+        max_requests: 1,
+        ..Limits::default()
+    };
+    let shared = shared(Arc::new(MemoryStore::new()));
+    let admission = Admission::new(limits, Vec::new(), true, shared);
+    let mut sockets = Vec::new();
+    for n in 0..100 {
+        sockets.push(admission.socket(&user("dev"), &n.to_string(), None).await.unwrap());
         admission.request(&user("dev")).await.unwrap();
     }
-    let sockets: Vec<_> = (0..100).map(|_| admission.socket(&user("dev"))).collect();
-    assert!(sockets.iter().all(Result::is_ok));
     assert!((0..1000).all(|_| admission.handshake(ip("127.0.0.1")).is_ok()));
-}
-
-/// A store that answers as long as it is told to.
-#[derive(Default)]
-struct Fickle {
-    store: MemoryStore,
-    silent: AtomicBool,
-    asked: AtomicUsize,
-}
-
-#[async_trait]
-impl Rates for Arc<Fickle> {
-    async fn take(&self, scope: &Scope, rate: Rate, cost: u32) -> Result<Taken, StoreError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        match self.silent.load(Ordering::SeqCst) {
-            true => Err(StoreError::Unavailable { retry_after_ms: 1_000 }),
-            false => self.store.take(scope, rate, cost).await,
-        }
-    }
-}
-
-fn of_requests(max_requests: u32) -> Limits {
-    Limits { max_requests, ..Limits::default() }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_user_has_so_many_requests_and_is_told_when_to_come_again() {
-    let admission = admission(of_requests(3));
-    for _ in 0..3 {
-        admission.request(&user("ann")).await.unwrap();
-    }
-    let refusal = admission.request(&user("ann")).await.unwrap_err();
-    assert_eq!(refusal.code, Code::RateLimited);
-    let wait = refusal.retry_after_ms.unwrap();
-    // The store's clock goes on meanwhile.
-    assert!((15_000..=20_000).contains(&wait), "{wait}");
-    admission.request(&user("bob")).await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn while_the_store_is_silent_the_gateway_counts_at_the_same_rate_and_leaves_it_alone() {
-    let store = Arc::new(Fickle::default());
-    let stood_in = StoodIn::default();
-    let shared = Shared { rates: Arc::new(store.clone()), stood_in: stood_in.clone() };
-    let admission = Admission::new(of_requests(3), Vec::new(), false, shared);
-    admission.request(&user("ann")).await.unwrap();
-    assert_eq!(stood_in.requests.get(), 0);
-
-    store.silent.store(true, Ordering::SeqCst);
-    for _ in 0..3 {
-        admission.request(&user("ann")).await.unwrap();
-    }
-    let refusal = admission.request(&user("ann")).await.unwrap_err();
-    assert_eq!((refusal.code, refusal.retry_after_ms), (Code::RateLimited, Some(20_000)));
-    assert_eq!(stood_in.requests.get(), 4);
-    assert_eq!(store.asked.load(Ordering::SeqCst), 2, "once while it is silent");
-
-    store.silent.store(false, Ordering::SeqCst);
-    advance(Duration::from_secs(1)).await;
-    admission.request(&user("ann")).await.unwrap();
-    assert_eq!((stood_in.requests.get(), store.asked.load(Ordering::SeqCst)), (4, 3));
 }
 
 #[tokio::test(start_paused = true)]

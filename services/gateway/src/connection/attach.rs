@@ -74,6 +74,7 @@ impl Connection {
             }
             Outcome::Refocused(asker, changed) => self.refocused(asker, changed),
             Outcome::Synced(name, focus) => self.focus_synced(&name, focus),
+            Outcome::Placed(id, place) => self.placed(id, place),
             Outcome::Question(progress) => self.question_goes_on(progress),
         }
     }

@@ -20,6 +20,7 @@ use tracing::Span;
 
 use super::{focus::Asker, questions::Progress, watch::Seen};
 use crate::{
+    admit::SocketPlace,
     edge::Edge,
     focus::{NotFocused, Refocused},
     sessions::Sessions,
@@ -83,6 +84,8 @@ pub(super) enum Outcome {
     Refocused(Asker, Result<Box<Refocused>, Box<NotFocused>>),
     /// The focus was asked for, about a session of that name.
     Synced(String, Result<Box<FocusState>, Refusal>),
+    /// A client that signs in by its first message was to get a place for its socket.
+    Placed(Option<RequestId>, Result<SocketPlace, Refusal>),
     /// What came of an errand of a question.
     Question(Progress),
 }

@@ -37,6 +37,8 @@ pub(super) enum Event {
     Tick,
     /// The gateway drains.
     Draining,
+    /// Another socket has this one's place.
+    Replaced,
 }
 
 impl Connection {
@@ -52,8 +54,14 @@ impl Connection {
                 None => std::future::pending().await,
             }
         };
+        let replaced = async {
+            match &self.place {
+                Some(place) => place.replaced().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            heard = incoming.next(), if self.errands.has_room() => {
+            heard = incoming.next(), if self.errands.has_room() && !self.signing_in => {
                 // The reading task ends after its last word, which has ended the loop.
                 let lost = || Heard::Ended(Ended::Lost(std::io::ErrorKind::UnexpectedEof.into()));
                 Event::Heard(heard.unwrap_or_else(lost))
@@ -72,6 +80,7 @@ impl Connection {
             }
             () = self.timer.as_mut() => Event::Tick,
             () = drain => Event::Draining,
+            () = replaced => Event::Replaced,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who a client is: by its upgrade, or by its first message; and how it stays that.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use termfleet_proto::ws::v1::{Auth, Limits, RequestId, ServerMessage, User};
 use termfleet_session::{
@@ -8,8 +10,11 @@ use termfleet_session::{
 };
 use tokio::time::Instant;
 
-use super::{Connection, close::Closing, heartbeat::PING_INTERVAL, tell::About, voice::Voice};
-use crate::auth::SignedIn;
+use super::{
+    Connection, close::Closing, errand::Outcome, heartbeat::PING_INTERVAL, tell::About,
+    voice::Voice,
+};
+use crate::{admit::SocketPlace, auth::SignedIn};
 
 impl Connection {
     /// The socket is open.
@@ -36,13 +41,41 @@ impl Connection {
     ) -> Result<(), Closing> {
         if self.identity.is_none() {
             let Auth { token } = auth.ok_or(Code::Unauthorized)?;
-            let identity = self.edge.verify(&token)?;
-            self.place = Some(self.edge.admission.socket(&identity.actor)?);
-            self.identity = Some(identity);
+            self.identity = Some(self.edge.verify(&token)?);
         }
         if !self.is_user(user) {
             return Err(Code::Forbidden.into());
         }
+        match self.place {
+            Some(_) => self.signed_in(id),
+            None => self.look_for_place(id),
+        }
+    }
+
+    /// Asks for a place among the user's sockets. What the client says next waits until there is one.
+    fn look_for_place(&mut self, id: Option<RequestId>) -> Result<(), Closing> {
+        self.signing_in = true;
+        let (edge, actor) = (Arc::clone(&self.edge), self.actor()?.clone());
+        let connection = self.id.clone();
+        self.errands.run(async move {
+            Outcome::Placed(id, edge.admission.socket(&actor, &connection, None).await)
+        });
+        Ok(())
+    }
+
+    /// There is a place, or there is none.
+    pub(super) fn placed(
+        &mut self,
+        id: Option<RequestId>,
+        place: Result<SocketPlace, Refusal>,
+    ) -> Result<(), Closing> {
+        self.signing_in = false;
+        self.place = Some(place?);
+        self.signed_in(id)
+    }
+
+    /// The client is signed in, and has a place.
+    fn signed_in(&mut self, id: Option<RequestId>) -> Result<(), Closing> {
         let opens = !self.greeted;
         self.greeted = true;
         let expires_at = self.identity.as_ref().and_then(|identity| identity.expires_at);

@@ -41,7 +41,7 @@ async fn the_dialect_is_the_subprotocols_the_querys_or_the_endpoints() {
     assert_eq!(answer.header("sec-websocket-protocol"), Some("termfleet.v1"));
     for unknown in [
         Request::upgrade("/terminal?dialect=nope"),
-        Request::upgrade("/ws/terminal/x?dialect=voice.v1"),
+        Request::upgrade("/ws/terminal/x?dialect=voice.v2"),
         Request::upgrade("/terminal").with("Sec-WebSocket-Protocol", "nope"),
     ] {
         let answer = server.send(unknown).await;

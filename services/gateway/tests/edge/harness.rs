@@ -122,6 +122,7 @@ impl Setup {
             tickets: store.clone(),
             messages: store.clone(),
             rates: store.clone(),
+            sockets: store.clone(),
             focus: store.clone(),
             upstream: if self.watched {
                 Upstream::watch(store.clone(), Choosing::default(), capabilities, &tasks, &drain)
