@@ -4,7 +4,12 @@ use serde_json::{Value, json};
 use termfleet_proto::worker_v1::{self as pb, gateway_frame::Frame};
 use termfleet_session::code::{Code, Refusal};
 
-use crate::{client::Client, world::World};
+use crate::{
+    client::{Client, Got},
+    world::{World, until},
+};
+
+mod adversity;
 
 const SHARED: &str = "/terminal?dialect=voice.v1";
 
@@ -19,7 +24,7 @@ fn control(session: &str, id: &str, payload: Value) -> Value {
 /// What answers the question of this id.
 async fn answer(client: &mut Client, id: &str) -> Value {
     loop {
-        let crate::client::Got::Json(value) = client.next().await else { panic!("no answer") };
+        let Got::Json(value) = client.next().await else { panic!("no answer") };
         if value["inReplyTo"] == id {
             return value;
         }
@@ -140,7 +145,7 @@ async fn leaving_frees_the_seat_and_ends_a_single_sessions_socket() {
     let mut shared = world.client(SHARED, "").await;
     ask(&mut shared, command(&session, "m1", "ls")).await;
     assert_eq!(ask(&mut shared, leave()).await["payload"]["status"], "done");
-    crate::world::until("the seat is free", || world.worker.viewers() == 0).await;
+    until("the seat is free", || world.worker.viewers() == 0).await;
     let mut single = world.client(&format!("/ws/terminal/{session}"), "voice.v1").await;
     let done = control(&session, "m3", json!({ "action": "disconnect" }));
     assert_eq!(ask(&mut single, done).await["payload"]["status"], "done");

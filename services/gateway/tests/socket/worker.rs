@@ -111,6 +111,11 @@ impl Fake {
         self.lock().shell(session).stuck = true;
     }
 
+    /// The PTY takes what comes from now on.
+    pub(crate) fn loosen(&self, session: &str) {
+        self.lock().shell(session).stuck = false;
+    }
+
     /// Somebody else drives every session.
     pub(crate) fn unseat_drivers(&self) {
         let mut state = self.lock();
