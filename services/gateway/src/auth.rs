@@ -1,9 +1,10 @@
 //! Who asks: the credentials of a request, and what they are worth.
 //!
 //! A token comes in the `Authorization` header, or (for browsers, which cannot set one on a
-//! WebSocket) as the subprotocol `bearer.<jwt>` beside a real one; a ticket stands for one that was
-//! shown before, and a first message may bring one later. A token in the address is refused, because addresses are logged, shared and kept. What
-//! somebody may do is `session::role`'s part.
+//! WebSocket) as the subprotocol `bearer.<jwt>` beside a real one or in a cookie; a ticket stands for
+//! one that was shown before, and a first message may bring one later. A token in the address is
+//! refused, because addresses are logged, shared and kept. What somebody may do is `session::role`'s
+//! part.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use termfleet_runtime::clock;
@@ -24,9 +25,13 @@ const DEV: &str = "dev";
 const TOKEN_PARAMETERS: [&str; 7] =
     ["token", "access_token", "id_token", "auth", "authorization", "bearer", "jwt"];
 
+mod cookie;
 mod tickets;
 
-pub use self::tickets::Tickets;
+pub use self::{
+    cookie::{CookieName, InvalidCookieName},
+    tickets::Tickets,
+};
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]

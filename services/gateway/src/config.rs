@@ -7,6 +7,7 @@ use termfleet_session::limits::{DEFAULT_SIZE, FOCUSED_PER_PROJECT, MAX_INPUT_BYT
 use termfleet_store as store;
 
 use crate::{
+    auth::CookieName,
     vitals::{SAMPLE_INTERVAL, Thresholds},
     ws::{self, Hosts, Origins, Site},
 };
@@ -26,6 +27,8 @@ pub struct Config {
     pub site: Site,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub proxies: Vec<Network>,
+    /// The cookie whose token signs sockets in; none does by default.
+    pub cookie: Option<CookieName>,
     /// The size of a session for which nobody gave one.
     pub size: Size,
     /// What one client may use.
@@ -64,6 +67,7 @@ impl Config {
             version,
             site,
             proxies: Vec::new(),
+            cookie: None,
             size: DEFAULT_SIZE,
             limits: Limits::default(),
             focus: Focus::default(),

@@ -13,7 +13,7 @@ use termfleet_session::code::{Code, Refusal};
 use tokio::time;
 
 use crate::{
-    auth::Protocols,
+    auth::{Protocols, SignedIn},
     connection,
     dialect::{Choice, Wish},
     edge::{Edge, Opened},
@@ -54,7 +54,7 @@ pub(crate) async fn answer(
         Some(identity) => Some(identity),
         None => match ticket(query)? {
             Some(ticket) => Some(edge.tickets.redeem(ticket).await?),
-            None => None,
+            None => by_cookie(edge, &request)?,
         },
     };
     if identity.is_none() && !choice.dialect.signs_in_band() {
@@ -89,6 +89,15 @@ fn ticket(query: &QueryPairs) -> Result<Option<&str>, Refusal> {
         Some(_) => Err(Refusal::new(Code::BadMessage, "ticket stands more than once")),
         None => Ok(ticket),
     }
+}
+
+/// Who the cookie says it is, where one is configured. It alone signs the request in, so the page
+/// that asks must be named, and be one that may.
+fn by_cookie<B>(edge: &Edge, request: &Request<B>) -> Result<Option<SignedIn>, Refused> {
+    let Some(name) = &edge.config.cookie else { return Ok(None) };
+    let Some(token) = name.value(request.headers())? else { return Ok(None) };
+    edge.config.site.check(request, true)?;
+    Ok(Some(edge.auth.verify(token)?))
 }
 
 fn choose(

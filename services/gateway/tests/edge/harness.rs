@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use termfleet_gateway::{
     Asset, Config, Edge, Gateway, Parts,
+    auth::CookieName,
     config::{self, Limits},
     upstream::{Choosing, Upstream, WorkerEndpoint},
     ws::Site,
@@ -59,6 +60,7 @@ pub(crate) struct Setup {
     pub(crate) focus: config::Focus,
     /// How often sessions are measured, and the gateway itself.
     pub(crate) sample_interval: Duration,
+    pub(crate) cookie: Option<CookieName>,
 }
 
 impl Setup {
@@ -77,6 +79,7 @@ impl Setup {
             drain_deadline,
             watched: false,
             focus: config::Focus::default(),
+            cookie: None,
             sample_interval: config::Monitoring::default().sample_interval,
         }
     }
@@ -113,6 +116,7 @@ impl Setup {
         config.drain_deadline = self.drain_deadline;
         config.focus = self.focus;
         config.monitoring.sample_interval = self.sample_interval;
+        config.cookie = self.cookie;
         config.proxies = vec!["127.0.0.9".parse().unwrap()];
         let parts = Parts {
             config,

@@ -5,6 +5,7 @@ mod harness;
 
 mod address;
 mod bodies;
+mod cookie;
 mod drain;
 mod focus;
 mod handshake;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use data_encoding::BASE64_MIME_PERMISSIVE;
+use termfleet_gateway::auth::CookieName;
 use termfleet_runtime::settings::{Key as Setting, Kind, Preset, Resolved, Secret, Section};
 use termfleet_token::{
     Algorithm, DEFAULT_AUDIENCE, DEFAULT_ISSUER, Key, Minter, SigningKey, Verifier, VerifierConfig,
@@ -22,6 +23,7 @@ pub(super) const SECTION: Section = Section {
         &ROLE_CLAIM,
         &TENANT_CLAIM,
         &EXPIRES_IN,
+        &COOKIE,
         &ROLES,
     ],
 };
@@ -85,6 +87,12 @@ const EXPIRES_IN: Setting = Setting::new(
     "How long tokens last that `termfleet token` makes with this configuration",
 )
 .known_as(&["authentication.expiresIn", "auth.expires_in"]);
+const COOKIE: Setting = Setting::new(
+    "auth.cookie",
+    Kind::Text,
+    Preset::Unset,
+    "Name of a cookie whose token signs WebSockets in, for pages that may call; without one no cookie does",
+);
 const ROLES: Setting = Setting::new(
     "auth.roles",
     Kind::Table,
@@ -103,6 +111,8 @@ pub(crate) struct Auth {
     pub(crate) minter: Option<Minter>,
     /// How long tokens last that are made here.
     pub(crate) expires_in: Duration,
+    /// The cookie whose token signs sockets in.
+    pub(crate) cookie: Option<CookieName>,
 }
 
 pub(super) fn parse(values: &mut Resolved) -> Auth {
@@ -136,7 +146,8 @@ pub(super) fn parse(values: &mut Resolved) -> Auth {
         // Empty texts, its only other objection, are refused above.
         false => Verifier::new(config).ok(),
     };
-    Auth { verifier, minter, expires_in: values.duration(&EXPIRES_IN) }
+    let cookie = values.optional(&COOKIE).and_then(|name| values.checked(&COOKIE, name.parse()));
+    Auth { verifier, minter, expires_in: values.duration(&EXPIRES_IN), cookie }
 }
 
 /// The configured key; an HS256 one also signs.

@@ -36,6 +36,7 @@ impl Settings {
             },
             drain_deadline: self.gateway.drain_deadline,
             monitoring: self.monitoring.gateway(),
+            cookie: self.auth.cookie.clone(),
             ..gateway::Config::new(&self.gateway.id, version, self.server.site.clone())
         }
     }
