@@ -22,6 +22,7 @@ use crate::{
     messages::Messages,
     rates::Rates,
     sockets::Sockets,
+    sweep::Sweeps,
     tickets::Tickets,
     workers::Workers,
 };
@@ -30,7 +31,16 @@ use crate::{
 #[async_trait]
 pub trait Stage: Sized + Send + Sync + 'static {
     /// The implementation.
-    type Store: Directory + Bus + Focus + Workers + Tickets + Messages + Rates + Sockets + 'static;
+    type Store: Directory
+        + Bus
+        + Focus
+        + Workers
+        + Tickets
+        + Messages
+        + Rates
+        + Sockets
+        + Sweeps
+        + 'static;
 
     /// Random plays against the model; fewer where each costs real time.
     const PLAYS: u32 = 128;
@@ -163,6 +173,12 @@ promises! { $
         a_worker_that_goes_is_gone_at_once,
         a_later_process_supersedes_the_earlier,
         another_incarnation_counts_its_generations_anew,
+    }
+    sweeps {
+        of_a_hundred_who_take_the_lease_one_has_it,
+        the_lease_is_its_holders_for_its_time_and_then_anybodys,
+        a_holder_takes_it_again_and_from_then_on,
+        a_lease_that_is_left_is_free_and_only_its_holder_leaves_it,
     }
     tickets {
         of_a_hundred_who_show_a_ticket_one_is_let_in,

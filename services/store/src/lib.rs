@@ -16,6 +16,7 @@ pub mod page;
 pub mod rates;
 pub mod repeat;
 pub mod sockets;
+pub mod sweep;
 pub mod tickets;
 pub mod workers;
 
@@ -43,5 +44,6 @@ pub use page::{Cursor, Listing, Page};
 pub use rates::{Rate, Rates, Scope, Taken};
 pub use repeat::IdempotencyKey;
 pub use sockets::{SocketUser, Sockets};
+pub use sweep::{Lease, Sweeps};
 pub use tickets::{Bearer, Ticket, Tickets};
 pub use workers::{Registration, Storage, Workers};

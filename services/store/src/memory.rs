@@ -12,6 +12,7 @@ mod rates;
 mod records;
 mod repeats;
 mod sockets;
+mod sweep;
 mod tickets;
 mod workers;
 
@@ -26,8 +27,8 @@ use termfleet_session::{
 use tokio::sync::watch;
 
 use self::{
-    book::Book, messages::Memories, rates::Counts, sockets::Seating, tickets::Drawer,
-    workers::Fleet,
+    book::Book, messages::Memories, rates::Counts, sockets::Seating, sweep::Leader,
+    tickets::Drawer, workers::Fleet,
 };
 use crate::{
     bus::{Bus, Subscription, Topics},
@@ -42,6 +43,7 @@ use crate::{
     repeat::Request,
     rule::Now,
     sockets::{SocketUser, Sockets},
+    sweep::{Lease, Sweeps},
     tickets::{Bearer, Ticket, Tickets},
     workers::{Registration, Workers},
 };
@@ -60,6 +62,7 @@ pub struct MemoryStore {
     messages: Mutex<Memories>,
     rates: Mutex<Counts>,
     seating: Mutex<Seating>,
+    leader: Mutex<Leader>,
     lease_ms: u64,
 }
 
@@ -92,6 +95,7 @@ impl MemoryStore {
             messages: Mutex::default(),
             rates: Mutex::default(),
             seating: Mutex::default(),
+            leader: Mutex::default(),
             lease_ms,
         }
     }
@@ -264,6 +268,19 @@ impl Workers for MemoryStore {
 
     async fn workers(&self) -> Result<Vec<Registration>, StoreError> {
         Ok(self.with_fleet(|fleet, now_ms| fleet.alive(now_ms)))
+    }
+}
+
+#[async_trait]
+impl Sweeps for MemoryStore {
+    async fn take_sweep(&self, holder: &str, lease_ms: u64) -> Result<Lease, StoreError> {
+        let mut leader = self.leader.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(leader.take(holder, lease_ms, self.clock.now_ms()))
+    }
+
+    async fn leave_sweep(&self, holder: &str) -> Result<(), StoreError> {
+        self.leader.lock().unwrap_or_else(PoisonError::into_inner).leave(holder);
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ mod rates;
 mod records;
 pub(crate) mod script;
 mod sockets;
+mod sweep;
 mod tickets;
 mod workers;
 

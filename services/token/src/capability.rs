@@ -23,20 +23,20 @@ use crate::{
 /// How long a capability lasts (`security.md` §1): a gateway sends a new one before that.
 pub const CAPABILITY_SECONDS: i64 = 60;
 /// Who issues capabilities.
-const ISSUER: &str = "termfleet-gateway";
+pub(crate) const ISSUER: &str = "termfleet-gateway";
 /// Whom they are for.
-const AUDIENCE: &str = "termfleet-worker";
+pub(crate) const AUDIENCE: &str = "termfleet-worker";
 
 /// What a gateway signs capabilities with.
 #[derive(Debug, Clone)]
 pub struct CapabilityKey {
-    signing: PrivateKey,
+    pub(crate) signing: PrivateKey,
 }
 
 /// What a worker checks them with: it can make none.
 #[derive(Debug, Clone)]
 pub struct CapabilityCheck {
-    keys: KeySet,
+    pub(crate) keys: KeySet,
     role: ClaimPath,
     tenant: ClaimPath,
 }

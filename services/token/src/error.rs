@@ -38,6 +38,9 @@ pub enum TokenError {
     /// The capability is good, but for another session.
     #[error("the capability is for another session")]
     OtherSession,
+    /// The right to sweep is good, but for another worker or another time.
+    #[error("the capability is for another worker or another time")]
+    OtherSweep,
 }
 
 impl TokenError {
@@ -53,7 +56,7 @@ impl TokenError {
             | Self::Claim(_)
             | Self::NotYetValid => Code::Unauthorized,
             Self::Expired => Code::TokenExpired,
-            Self::UnknownRole | Self::OtherSession => Code::Forbidden,
+            Self::UnknownRole | Self::OtherSession | Self::OtherSweep => Code::Forbidden,
         }
     }
 }

@@ -35,10 +35,14 @@ pub(crate) enum Kind {
     User,
     /// A worker capability, which always says so.
     Capability,
+    /// What lets a gateway ask a worker to sweep, which always says so too.
+    Sweep,
 }
 
 /// The type that a capability says it is.
 const CAPABILITY_TYPE: &str = "termfleet-capability+jwt";
+/// The same of a right to sweep.
+const SWEEP_TYPE: &str = "termfleet-sweep+jwt";
 
 impl Kind {
     fn accepts(self, typ: Option<&str>) -> bool {
@@ -46,6 +50,7 @@ impl Kind {
         match self {
             Self::User => typ.is_none() || is("JWT") || is("at+jwt"),
             Self::Capability => is(CAPABILITY_TYPE),
+            Self::Sweep => is(SWEEP_TYPE),
         }
     }
 
@@ -53,6 +58,7 @@ impl Kind {
         match self {
             Self::User => "JWT",
             Self::Capability => CAPABILITY_TYPE,
+            Self::Sweep => SWEEP_TYPE,
         }
     }
 }

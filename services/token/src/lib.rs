@@ -22,6 +22,7 @@ mod claims;
 mod json;
 mod jws;
 mod pem;
+mod sweep;
 
 pub use capability::{Capability, CapabilityCheck, CapabilityKey};
 pub use claims::{ClaimPath, LEEWAY_SECONDS};

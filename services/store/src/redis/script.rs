@@ -76,6 +76,10 @@ scripts! {
     LEASES = "leases";
     /// Reads what workers say of themselves.
     SAID = "said";
+    /// Takes the sweep lease.
+    LEAD = "lead";
+    /// Gives it back.
+    RESIGN = "resign";
     /// Notes a ticket.
     ISSUE = "issue";
     /// Takes a ticket.
