@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use termfleet_session::{
     ids::{ChannelId, Epoch, Offset},
     limits::Size,
-    record::{Counters, Exit, Mode, Owner, Session},
+    record::{Cause, Counters, Exit, Mode, Owner, Session},
     role::{Actor, Role},
     state::Status,
 };
@@ -219,6 +219,7 @@ impl From<&Session> for pb::SessionRecord {
             exit_code: session.exit.and_then(|exit| exit.code),
             exit_signal: session.exit.and_then(|exit| exit.signal),
             exited: session.exit.is_some(),
+            ended_by: session.ended_by.map(|cause| cause.name().to_owned()),
         }
     }
 }
@@ -255,6 +256,7 @@ impl TryFrom<pb::SessionRecord> for Session {
             exit_code,
             exit_signal,
             exited,
+            ended_by,
         } = record;
         let suspended_at = suspended_at_ms.map(|ms| timestamp(ms, "suspended_at")).transpose()?;
         Ok(Self {
@@ -282,6 +284,8 @@ impl TryFrom<pb::SessionRecord> for Session {
             suspended_at,
             counters: Counters { bytes_in, bytes_out },
             exit: exited.then_some(Exit { code: exit_code, signal: exit_signal }),
+            // A later version may know of others.
+            ended_by: ended_by.as_deref().and_then(Cause::from_name),
         })
     }
 }

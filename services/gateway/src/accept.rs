@@ -8,7 +8,7 @@ use data_encoding::BASE32_NOPAD;
 use socket2::SockRef;
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Backoff, Drain, Part, Tasks};
-use termfleet_store::{Bus, Directory, Focus, Messages, Rates, Sockets, Tickets};
+use termfleet_store::{Bus, Directory, Focus, Messages, Rates, Sockets, Sweeps, Tickets};
 use termfleet_token::Verifier;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -24,6 +24,7 @@ use crate::{
     edge::Edge,
     focus::Focuses,
     http::{Requests, Server},
+    idle,
     measuring::Measuring,
     metrics::EdgeMetrics,
     pages::Pages,
@@ -72,6 +73,8 @@ pub struct Parts {
     pub rates: Arc<dyn Rates>,
     /// How many sockets they have.
     pub sockets: Arc<dyn Sockets>,
+    /// Which gateway looks for idle sessions.
+    pub sweeps: Arc<dyn Sweeps>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
     /// The web terminal.
@@ -116,6 +119,7 @@ impl Gateway {
             messages,
             rates,
             sockets,
+            sweeps,
             upstream,
             pages,
             drain,
@@ -164,6 +168,7 @@ impl Gateway {
             tickets: auth::Tickets::new(tickets),
             messages,
             measuring,
+            sweeps,
             metrics,
             vitals,
             tasks,
@@ -191,6 +196,7 @@ impl Gateway {
         }
         edge.tasks.spawn("upkeep", upkeep(Arc::clone(&edge)));
         edge.tasks.spawn("socket places", keep_sockets(Arc::clone(&edge), gateway.losses.clone()));
+        edge.tasks.spawn("idle sessions", idle::keep(Arc::clone(&edge)));
         edge.tasks.spawn("vitals", vitals::watch(Arc::clone(&edge)));
         edge.drain.draining().await;
         edge.metrics.draining();

@@ -8,6 +8,7 @@ use termfleet_store as store;
 
 use crate::{
     auth::CookieName,
+    idle::Idle,
     vitals::{SAMPLE_INTERVAL, Thresholds},
     ws::{self, Hosts, Origins, Site},
 };
@@ -41,6 +42,8 @@ pub struct Config {
     pub drain_deadline: Duration,
     /// How it looks at itself.
     pub monitoring: Monitoring,
+    /// When sessions are idle.
+    pub idle: Idle,
 }
 
 /// How a gateway looks at itself.
@@ -74,6 +77,7 @@ impl Config {
             socket: ws::Limits::default(),
             drain_deadline: DRAIN_DEADLINE,
             monitoring: Monitoring::default(),
+            idle: Idle::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc};
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Drain, Tasks};
 use termfleet_session::code::Refusal;
-use termfleet_store::{Directory, Messages};
+use termfleet_store::{Directory, Messages, Sweeps};
 
 use crate::{
     admit::{Admission, ConnectionLimits, SocketPlace},
@@ -48,6 +48,8 @@ pub struct Edge {
     pub messages: Arc<dyn Messages>,
     /// Focused sessions that somebody here sits at, measured in turn.
     pub measuring: Measuring,
+    /// Whose turn it is to look for idle sessions.
+    pub sweeps: Arc<dyn Sweeps>,
     /// What is counted.
     pub metrics: EdgeMetrics,
     /// How the gateway does.

@@ -9,6 +9,7 @@ mod attach;
 mod begun;
 mod create;
 mod placement;
+mod sweep;
 
 mod health;
 mod member;
@@ -38,7 +39,7 @@ use termfleet_session::{
     role::Actor,
 };
 use termfleet_store::Workers;
-use termfleet_token::CapabilityKey;
+use termfleet_token::{CapabilityKey, MintError};
 use tokio::{
     sync::{Semaphore, watch},
     time,
@@ -308,11 +309,15 @@ impl Upstream {
     }
 
     fn capability(&self, session: &SessionId, actor: &Actor) -> Result<String, Refusal> {
-        self.key.mint(session, actor, clock::now_unix()).map_err(|error| {
-            tracing::error!(%error, "a capability could not be signed");
-            Code::InternalError.into()
-        })
+        signed(self.key.mint(session, actor, clock::now_unix()))
     }
+}
+
+fn signed(capability: Result<String, MintError>) -> Result<String, Refusal> {
+    capability.map_err(|error| {
+        tracing::error!(%error, "a capability could not be signed");
+        Code::InternalError.into()
+    })
 }
 
 fn unknown_worker() -> Refusal {

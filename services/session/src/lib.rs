@@ -16,6 +16,7 @@ pub mod state;
 
 pub mod credit;
 pub mod focus;
+pub mod idle;
 pub mod input;
 pub mod replay;
 pub mod seat;

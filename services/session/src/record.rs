@@ -77,6 +77,36 @@ pub struct Exit {
     pub signal: Option<i32>,
 }
 
+/// What ended a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// Its shell ended by itself, or with its machine.
+    Exited,
+    /// Somebody closed it.
+    Closed,
+    /// Nobody watched or used it for too long.
+    Idle,
+}
+
+impl Cause {
+    /// Its name in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exited => "exited",
+            Self::Closed => "closed",
+            Self::Idle => "idle",
+        }
+    }
+
+    /// The cause of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Exited, Self::Closed, Self::Idle].into_iter().find(|cause| cause.name() == name)
+    }
+}
+
 /// Everything that is known of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -128,6 +158,18 @@ pub struct Session {
     pub counters: Counters,
     /// How its process ended, once it has.
     pub exit: Option<Exit>,
+    /// What ended it, once something has and where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<Cause>,
+}
+
+impl Session {
+    /// What ended it; where that was not written down, what its exit suggests.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        let guess = if self.exit.is_some() { Cause::Exited } else { Cause::Closed };
+        self.ended_by.unwrap_or(guess)
+    }
 }
 
 /// What a client asks for when it creates a session; checked by [`Config::check`].

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use termfleet_session::{
     limits::Size,
-    record::{Counters, Exit, Session},
+    record::{Cause, Counters, Exit, Session},
     state::Status,
 };
 
@@ -20,6 +20,8 @@ pub struct Change {
     pub status: Option<Status>,
     /// How its process ended.
     pub exit: Option<Exit>,
+    /// What ended it; the first that is said stands.
+    pub ended_by: Option<Cause>,
     /// Its terminal's size.
     pub size: Option<Size>,
     /// The directory its shell is in.
@@ -42,13 +44,22 @@ impl Change {
     /// Writes what it changes into the record. True if there is something to tell: activity and
     /// counters alone are not, they change too often.
     pub fn apply(self, session: &mut Session, now: Timestamp) -> bool {
-        let Self { status, exit, size, current_path, process_id, last_activity_at, counters } =
-            self;
+        let Self {
+            status,
+            exit,
+            ended_by,
+            size,
+            current_path,
+            process_id,
+            last_activity_at,
+            counters,
+        } = self;
         let before = session.clone();
         if let Some(status) = status {
             enter(session, status, now);
         }
         session.exit = exit.or(session.exit);
+        session.ended_by = session.ended_by.or(ended_by);
         session.size = size.unwrap_or(session.size);
         if let Some(path) = current_path {
             session.current_path = path;

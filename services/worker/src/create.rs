@@ -149,6 +149,7 @@ impl Create {
             suspended_at: None,
             counters: Counters::default(),
             exit: None,
+            ended_by: None,
         }
     }
 }

@@ -23,6 +23,7 @@ use tracing::Span;
 use crate::{
     admit, create, link,
     session::{Call, Command, Described, Reply, SessionHandle},
+    sweep,
     worker::Context,
 };
 
@@ -126,6 +127,14 @@ impl worker_server::Worker for Service {
             memory_bytes: stat.as_ref().map(|stat| stat.rss_bytes),
             viewers: u32::try_from(viewers).unwrap_or(u32::MAX),
         }))
+    }
+
+    async fn sweep(
+        &self,
+        request: Request<pb::SweepRequest>,
+    ) -> Result<Response<pb::SweepResponse>, Status> {
+        let ended = sweep::sweep(&self.context, request.into_inner()).await.map_err(refused)?;
+        Ok(Response::new(pb::SweepResponse { ended }))
     }
 }
 

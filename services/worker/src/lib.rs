@@ -18,6 +18,7 @@ mod pump;
 mod registry;
 mod sample;
 mod session;
+mod sweep;
 mod upkeep;
 
 mod presence;

@@ -42,6 +42,8 @@ pub struct Metrics {
     pub(crate) created: Counter,
     /// Sessions whose shell has ended.
     pub(crate) closed: Counter,
+    /// Sessions that were ended because nobody watched or used them.
+    pub(crate) idle: Counter,
     /// Bytes that programs printed.
     pub(crate) printed: Counter,
     /// Bytes sent to viewers.
@@ -67,6 +69,7 @@ impl Metrics {
             commands: Family::new_with_constructor(|| Histogram::new(COMMAND_SECONDS)),
             created: Counter::default(),
             closed: Counter::default(),
+            idle: Counter::default(),
             printed: Counter::default(),
             output: Counter::default(),
             input: Counter::default(),
@@ -106,6 +109,8 @@ impl Metrics {
         registry.register("sessions", "Sessions whose shell runs", self.sessions.clone());
         registry.register("viewers", "Clients attached", self.viewers.clone());
         registry.register("links", "Streams of gateways", self.links.clone());
+        let help = "Sessions ended because nobody watched or used them";
+        registry.register("idle_sessions_ended", help, self.idle.clone());
         let help = "Commands that wait in sessions' mailboxes, at the last sample";
         registry.register("mailbox_commands", help, self.waiting.clone());
         let help = "Bytes of output sent to viewers";

@@ -10,13 +10,15 @@ mod control;
 mod drive;
 mod exit;
 mod handle;
+mod idle;
 mod input;
 mod ledger;
 mod restart;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use termfleet_proto::worker_v1 as pb;
 use termfleet_ptyhost::client::{Ended, Stat};
 use termfleet_runtime::traces;
@@ -41,11 +43,13 @@ use self::{
     attach::Attachment,
     drive::Drive,
     exit::Phase,
+    idle::Watched,
     ledger::Ledger,
     restart::{Failed, Restarted},
 };
 pub(crate) use self::{
     handle::{Facts, SessionHandle},
+    idle::Swept,
     ledger::encode,
 };
 use crate::{feed::Feed, link::Request, metrics::CountedSession, worker::Context};
@@ -116,6 +120,8 @@ pub(crate) enum Call {
     Suspend(Reply),
     Resume(Reply),
     Describe(oneshot::Sender<Described>),
+    /// It shall end if nobody has watched or used it for so long.
+    Sweep(Duration, Swept),
 }
 
 /// What there is to know of a session right now.
@@ -135,6 +141,8 @@ pub(crate) enum Outcome {
     Moved(Move, Result<(), Refusal>, Reply),
     /// There is a new shell, or none.
     Restarted(Box<Result<Restarted, Failed>>),
+    /// When it was last used, as far as the store knows; it is to end if that was so long ago.
+    Looked(Duration, Option<Timestamp>, Swept),
     /// It is this session's turn to be asserted.
     AssertDue,
     /// Somebody else owns the session by now.
@@ -166,6 +174,7 @@ pub(crate) struct Session {
     told_seat: Seat,
     drive: Drive,
     attachments: BTreeMap<u64, Attachment>,
+    watched: Watched,
     last_number: u64,
     phase: Phase,
     /// The seat's clock counts from here.
@@ -205,6 +214,7 @@ impl Session {
             told_seat: Seat::default(),
             drive: Drive::new(adopted),
             attachments: BTreeMap::new(),
+            watched: Watched::starting(),
             last_number: 0,
             phase: Phase::starting(ended),
             started: Instant::now(),
@@ -227,6 +237,7 @@ impl Session {
                     break;
                 }
             }
+            self.note_viewers();
         }
         self.context.registry.remove(&self.handle);
         self.turn_away();
@@ -296,6 +307,7 @@ impl Session {
             Call::Suspend(reply) => self.change_status(Move::Suspend, reply),
             Call::Resume(reply) => self.change_status(Move::Resume, reply),
             Call::Describe(reply) => self.describe(reply),
+            Call::Sweep(limit, reply) => self.sweep(limit, reply),
         }
     }
 
@@ -305,6 +317,7 @@ impl Session {
             Outcome::Stated(stat, reply) => self.stated(stat, reply),
             Outcome::Moved(step, result, reply) => self.moved(step, result, reply),
             Outcome::Restarted(result) => self.restarted(*result).await,
+            Outcome::Looked(limit, known, reply) => self.looked(limit, known, reply),
             Outcome::AssertDue => self.assert_due(),
             Outcome::Superseded => self.superseded(),
             Outcome::Lost => self.lost(),

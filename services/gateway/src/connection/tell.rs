@@ -11,7 +11,7 @@ use termfleet_runtime::clock;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{ChannelId, ProjectId, SessionId},
-    record::Exit,
+    record::{Cause, Exit},
 };
 use tokio::time::Instant;
 
@@ -139,17 +139,22 @@ impl Connection {
                 let session = Box::new(rest::Session::from(&*session).with_focus(&set));
                 self.tell(None, Some(&name), ServerMessage::SessionUpdated { session })
             }
-            Notice::Closed(id, exit) => self.session_closed(&id, exit),
+            Notice::Closed(id, cause, exit) => self.session_closed(&id, cause, exit),
             Notice::Focus(project, step, set) => self.focus_moved(&project, &step, &set),
         }
     }
 
-    fn session_closed(&mut self, id: &SessionId, exit: Option<Exit>) -> Result<(), Closing> {
+    fn session_closed(
+        &mut self,
+        id: &SessionId,
+        cause: Cause,
+        exit: Option<Exit>,
+    ) -> Result<(), Closing> {
         // A client of text hears from the session itself that it ended, if it is or was there.
         if self.voice.is_text() && self.names.knows(id) {
             return Ok(());
         }
-        let reason = if exit.is_some() { "exited" } else { "closed" }.to_owned();
+        let reason = cause.name().to_owned();
         let exit_code = exit.and_then(|exit| exit.code);
         let session_id = id.to_string();
         let name = Some(id.as_str());

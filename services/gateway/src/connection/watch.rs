@@ -12,7 +12,7 @@ use termfleet_session::{
     code::Refusal,
     focus::{FocusSet, Step},
     ids::{ProjectId, SessionId, TenantId},
-    record::{Exit, Session},
+    record::{Cause, Exit, Session},
     role::{Actor, Operation},
     state::Status,
 };
@@ -35,7 +35,7 @@ pub(super) enum Notice {
     /// A session's record changed.
     Updated(Arc<Session>, Arc<FocusSet>),
     /// A session ended.
-    Closed(SessionId, Option<Exit>),
+    Closed(SessionId, Cause, Option<Exit>),
     /// A session gained or lost the focus; with the focus of the project after that.
     Focus(ProjectId, Step, Arc<FocusSet>),
 }
@@ -151,7 +151,7 @@ impl Watcher {
             }
             match self.watching.next().await? {
                 News::Session(session) => self.note(session),
-                News::Gone(id) => self.gone(id, None),
+                News::Gone(id) => self.gone(id, Cause::Closed, None),
                 News::All(sessions) => {
                     self.note_all(sessions.iter().cloned().map(Arc::new).collect());
                 }
@@ -177,7 +177,7 @@ impl Watcher {
             self.note(session);
         }
         for id in missing {
-            self.gone(id, None);
+            self.gone(id, Cause::Closed, None);
         }
     }
 
@@ -186,7 +186,7 @@ impl Watcher {
             return;
         }
         if session.status == Status::Closed {
-            return self.gone(session.id.clone(), session.exit);
+            return self.gone(session.id.clone(), session.cause(), session.exit);
         }
         let set = Arc::clone(&self.set);
         let notice = match self.known.insert(session.id.clone()) {
@@ -196,9 +196,9 @@ impl Watcher {
         self.backlog.push_back(notice);
     }
 
-    fn gone(&mut self, id: SessionId, exit: Option<Exit>) {
+    fn gone(&mut self, id: SessionId, cause: Cause, exit: Option<Exit>) {
         if self.known.remove(&id) {
-            self.backlog.push_back(Notice::Closed(id, exit));
+            self.backlog.push_back(Notice::Closed(id, cause, exit));
         }
     }
 

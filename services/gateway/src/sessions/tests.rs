@@ -46,6 +46,7 @@ fn record(epoch: u64, tab_name: &str, current_path: &str) -> Session {
         suspended_at: None,
         counters: Counters::default(),
         exit: None,
+        ended_by: None,
     }
 }
 

@@ -141,6 +141,13 @@ impl Member {
         WorkerClient::new(self.course.borrow().channel.clone())
     }
 
+    /// A client for one call that is no use of the worker: where it rests it rests on.
+    pub(super) fn passing_client(&self) -> WorkerClient<Channel> {
+        let state = self.lock();
+        let course = self.course.borrow();
+        WorkerClient::new(if course.awake { course.channel.clone() } else { state.way.channel() })
+    }
+
     /// A client for a creation, which counts as load until the worker tells its own.
     pub(super) fn client_for_creation(&self) -> WorkerClient<Channel> {
         let mut state = self.used();

@@ -94,6 +94,11 @@ impl Pool {
         self.members().get(id).cloned()
     }
 
+    /// Everybody.
+    pub(super) fn all(&self) -> Vec<(WorkerId, Arc<Member>)> {
+        self.members().iter().map(|(id, member)| (id.clone(), Arc::clone(member))).collect()
+    }
+
     /// Everybody, as placement sees them.
     pub(super) fn candidates(&self) -> Vec<Candidate> {
         self.members().values().filter_map(|member| member.candidate()).collect()

@@ -127,6 +127,7 @@ impl Setup {
             messages: store.clone(),
             rates: store.clone(),
             sockets: store.clone(),
+            sweeps: store.clone(),
             focus: store.clone(),
             upstream: if self.watched {
                 Upstream::watch(store.clone(), Choosing::default(), capabilities, &tasks, &drain)
@@ -346,6 +347,7 @@ impl Server {
             suspended_at: None,
             counters: Counters::default(),
             exit: None,
+            ended_by: None,
         };
         self.store.commit(session).await.unwrap()
     }

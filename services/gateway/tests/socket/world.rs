@@ -157,6 +157,7 @@ pub(crate) fn record(tenant: &str, user: &str, project: &str) -> Session {
         suspended_at: None,
         counters: Counters::default(),
         exit: None,
+        ended_by: None,
     }
 }
 

@@ -120,6 +120,7 @@ pub(crate) fn session(reservation: &Reservation) -> Session {
         suspended_at: None,
         counters: Counters::default(),
         exit: None,
+        ended_by: None,
     }
 }
 

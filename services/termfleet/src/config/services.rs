@@ -37,6 +37,10 @@ impl Settings {
             drain_deadline: self.gateway.drain_deadline,
             monitoring: self.monitoring.gateway(),
             cookie: self.auth.cookie.clone(),
+            idle: gateway::idle::Idle {
+                timeout: self.session.timeout,
+                interval: self.session.cleanup_interval,
+            },
             ..gateway::Config::new(&self.gateway.id, version, self.server.site.clone())
         }
     }

@@ -5,9 +5,6 @@ use std::time::Duration;
 use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Section};
 use termfleet_session::limits::{SESSIONS_PER_PROJECT, SESSIONS_PER_USER};
 
-/// Why times of idle sessions change nothing.
-const NO_SWEEP: &str = "idle sessions are not ended";
-
 pub(super) const SECTION: Section = Section {
     name: "session",
     about: "How many sessions there may be, and for how long.",
@@ -33,19 +30,17 @@ const TIMEOUT: Key = Key::new(
     "session.timeout_ms",
     Kind::Milliseconds(1_000, 366 * 24 * 3_600_000),
     Preset::Number(30 * 60_000),
-    "How long a session lives that nobody watches and in which nothing happens",
+    "How long a session lives that nobody watches and nobody uses (input, resize, focus)",
 )
-.known_as(&["session.timeout", "sessionTimeout"])
-.pending(NO_SWEEP);
+.known_as(&["session.timeout", "sessionTimeout"]);
 const CLEANUP: Key = Key::new(
     "session.cleanup_interval_ms",
     Kind::Milliseconds(100, 24 * 3_600_000),
     Preset::Number(60_000),
-    "How often such sessions are looked for",
+    "How often such sessions are looked for, by one of all gateways",
 )
 .variables(&["CLEANUP_INTERVAL"])
-.known_as(&["session.cleanup_interval"])
-.pending(NO_SWEEP);
+.known_as(&["session.cleanup_interval"]);
 
 /// How many sessions there may be, and for how long.
 #[derive(Debug, Clone)]

@@ -150,7 +150,7 @@ impl Session {
             Phase::Restarting { .. } => {
                 return Err(Refusal::from(Code::ServiceUnavailable).retry_after(RETRY_MS));
             }
-            Phase::Closing | Phase::Closed => return Err(Code::SessionEnded.into()),
+            Phase::Closing { .. } | Phase::Closed => return Err(Code::SessionEnded.into()),
         }
         if attach.at.is_some_and(|(epoch, _)| epoch > self.feed.epoch) {
             self.recheck();

@@ -4,7 +4,7 @@
 //! ```text
 //!   Running ──exited──▶ Ended (10 min, read-only) ──▶ over
 //!    │   │ └─restart──▶ Restarting ──new shell──▶ Running, or Ended if there is none
-//!    │   └─close──▶ Closing ──exited──▶ Closed ──recorded──▶ over
+//!    │   └─close, idle──▶ Closing ──exited──▶ Closed ──recorded──▶ over
 //!    └─ superseded, ptyhost gone ──▶ over, Closed
 //! ```
 
@@ -16,7 +16,7 @@ use termfleet_session::{
     code::{Code, Refusal},
     ids::{Epoch, Offset},
     limits::LINGER_MS,
-    record::Exit,
+    record::{Cause, Exit},
     seat::Seat,
     state::Status,
 };
@@ -42,8 +42,11 @@ pub(super) enum Phase {
         /// How the new one ended, if it was that quick.
         new: Option<(Epoch, Ended)>,
     },
-    /// Somebody closed it; its processes are being ended.
-    Closing,
+    /// Somebody closed it, or it was idle; its processes are being ended.
+    Closing {
+        /// Which of the two.
+        cause: Cause,
+    },
     /// Its shell has ended; what it printed can be read until then.
     Ended {
         /// Until when.
@@ -65,7 +68,7 @@ impl Phase {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Ended { until } => Some(*until),
-            Self::Running | Self::Restarting { .. } | Self::Closing | Self::Closed => None,
+            Self::Running | Self::Restarting { .. } | Self::Closing { .. } | Self::Closed => None,
         }
     }
 }
@@ -78,20 +81,21 @@ impl Session {
             Phase::Restarting { old, .. } if ours => *old = Some(ended),
             Phase::Restarting { new, .. } => *new = Some((epoch, ended)),
             Phase::Running if ours => {
-                self.end(ended);
+                self.end(ended, Cause::Exited);
                 self.phase = Phase::lingering();
             }
-            Phase::Closing if ours => {
-                self.end(ended);
+            Phase::Closing { cause } if ours => {
+                let cause = *cause;
+                self.end(ended, cause);
                 self.closed();
             }
             // Of a shell that was replaced, or told twice.
-            Phase::Running | Phase::Closing | Phase::Ended { .. } | Phase::Closed => {}
+            Phase::Running | Phase::Closing { .. } | Phase::Ended { .. } | Phase::Closed => {}
         }
     }
 
     /// The shell has ended: viewers get what is left of its output, then how it ended.
-    pub(super) fn end(&mut self, ended: Ended) {
+    pub(super) fn end(&mut self, ended: Ended, cause: Cause) {
         // Nobody types any more, and needs no word about who may.
         (self.seat, self.told_seat) = (Seat::Free, Seat::Free);
         self.context.metrics.closed.inc();
@@ -101,6 +105,7 @@ impl Session {
         self.note_now(Change {
             counters: Some(self.counters()),
             last_activity_at: Some(self.handle.active_at()),
+            ended_by: Some(cause),
             ..Change::closed(Some(ended.exit))
         });
     }
@@ -111,15 +116,18 @@ impl Session {
             Phase::Restarting { .. } => {
                 return answer(reply, Err(Code::ServiceUnavailable.into()));
             }
-            Phase::Running => {
-                self.phase = Phase::Closing;
-                self.kill_processes();
-            }
+            Phase::Running => self.begin_closing(Cause::Closed),
             Phase::Ended { .. } => self.closed(),
-            Phase::Closing | Phase::Closed => {}
+            Phase::Closing { .. } | Phase::Closed => {}
         }
         self.closers.push(reply);
         self.finish_if_recorded();
+    }
+
+    /// Its processes end; that they have is the ptyhost's news.
+    pub(super) fn begin_closing(&mut self, cause: Cause) {
+        self.phase = Phase::Closing { cause };
+        self.kill_processes();
     }
 
     /// Viewers are told; when the store knows too, the session is over.
@@ -207,7 +215,11 @@ impl Session {
         }
         let head = self.feed.ring.head().max(Offset::new(0));
         let exit = Exit { code: None, signal: None };
-        self.end(Ended { exit, offset: head });
+        let cause = match self.phase {
+            Phase::Closing { cause } => cause,
+            _ => Cause::Exited,
+        };
+        self.end(Ended { exit, offset: head }, cause);
         self.closed();
     }
 

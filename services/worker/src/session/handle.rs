@@ -1,9 +1,12 @@
 //! What everybody but its actor holds of a session: its mailbox, what never changes about it, and a
 //! few figures that are read without asking it.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -13,7 +16,10 @@ use termfleet_session::{
     limits::Size,
     record::{self, Mode},
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 
 use super::Command;
 use crate::feed::Feed;
@@ -41,6 +47,10 @@ struct Shared {
     /// Columns and rows, 16 bits each.
     size: AtomicU32,
     active_ms: AtomicU64,
+    /// When the handle was made, and how long after that somebody last used the session: a clock
+    /// that nobody sets.
+    made: Instant,
+    used_after_ms: AtomicU64,
     bytes_in: AtomicU64,
 }
 
@@ -65,6 +75,8 @@ impl SessionHandle {
             feed: Mutex::new(feed),
             size: AtomicU32::new(packed(record.size)),
             active_ms: AtomicU64::new(active_ms),
+            made: Instant::now(),
+            used_after_ms: AtomicU64::new(0),
             bytes_in: AtomicU64::new(record.counters.bytes_in),
         }))
     }
@@ -119,6 +131,14 @@ impl SessionHandle {
     /// Somebody uses it.
     pub(super) fn active(&self) {
         self.0.active_ms.store(clock::now_ms(), Ordering::Relaxed);
+        let after = u64::try_from(self.0.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.used_after_ms.store(after, Ordering::Relaxed);
+    }
+
+    /// For how long nobody here has used it.
+    pub(super) fn unused(&self) -> Duration {
+        let used_after = Duration::from_millis(self.0.used_after_ms.load(Ordering::Relaxed));
+        self.0.made.elapsed().saturating_sub(used_after)
     }
 
     /// When somebody last used it.

@@ -133,7 +133,7 @@ impl Session {
         match self.phase {
             Phase::Running => {}
             Phase::Restarting { .. } => return Err(Code::ServiceUnavailable.into()),
-            Phase::Closing | Phase::Ended { .. } | Phase::Closed => {
+            Phase::Closing { .. } | Phase::Ended { .. } | Phase::Closed => {
                 return Err(Code::SessionEnded.into());
             }
         }

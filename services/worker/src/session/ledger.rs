@@ -91,10 +91,20 @@ impl Ledger {
 }
 
 fn merged(before: Change, after: Change) -> Change {
-    let Change { status, exit, size, current_path, process_id, last_activity_at, counters } = after;
+    let Change {
+        status,
+        exit,
+        ended_by,
+        size,
+        current_path,
+        process_id,
+        last_activity_at,
+        counters,
+    } = after;
     Change {
         status: status.or(before.status),
         exit: exit.or(before.exit),
+        ended_by: before.ended_by.or(ended_by),
         size: size.or(before.size),
         current_path: current_path.or(before.current_path),
         process_id: process_id.or(before.process_id),

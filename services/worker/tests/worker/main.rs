@@ -13,6 +13,7 @@ mod driver;
 mod echo;
 mod ending;
 mod flow;
+mod idle;
 mod input;
 mod metrics;
 mod presence;

@@ -123,6 +123,14 @@ impl Worker for Fake {
         let memory_bytes = Some(4096);
         Ok(Response::new(pb::DescribeResponse { record, viewers, memory_bytes, cpu_ms: None }))
     }
+
+    async fn sweep(
+        &self,
+        _: Request<pb::SweepRequest>,
+    ) -> Result<Response<pb::SweepResponse>, Status> {
+        // Nothing here lives long enough to be idle.
+        Ok(Response::new(pb::SweepResponse { ended: 0 }))
+    }
 }
 
 impl Fake {
