@@ -12,7 +12,9 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md");
 #[test]
 fn its_examples_are_messages_of_the_protocol() {
     let page = fs::read_to_string(PAGE).unwrap();
-    let examples = |mark| page.lines().filter_map(move |line| line.strip_prefix(mark));
+    // Messages with a `messageId` are those of `voice.v1`, which its vectors speak for.
+    let canonical = || page.lines().filter(|line| !line.contains("\"messageId\""));
+    let examples = |mark| canonical().filter_map(move |line| line.strip_prefix(mark));
     assert!(examples("→ ").count() >= 5 && examples("← ").count() >= 5);
     for example in examples("→ ") {
         check::<Request>(example);

@@ -89,6 +89,7 @@ fn every_metric_has_a_help_and_no_label_can_hold_an_id() {
                 "dialect",
                 "direction",
                 "left",
+                "limit",
                 "method",
                 "operation",
                 "outcome",
