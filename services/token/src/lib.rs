@@ -14,6 +14,8 @@ pub mod minter;
 
 pub mod capability;
 
+pub mod resume;
+
 pub mod error;
 pub mod key;
 pub mod pair;
@@ -30,4 +32,5 @@ pub use error::{KeyError, MintError, TokenError};
 pub use key::{Algorithm, Key, SigningKey};
 pub use minter::{DEV_TOKEN_SECONDS, Grant, Minter};
 pub use pair::{PrivateKey, PublicKey};
+pub use resume::{RESUME_SECONDS, ResumeKey, ResumeTicket};
 pub use verifier::{DEFAULT_AUDIENCE, DEFAULT_ISSUER, Identity, Verifier, VerifierConfig};

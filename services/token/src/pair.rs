@@ -75,6 +75,10 @@ impl PrivateKey {
         &self.public
     }
 
+    pub(crate) fn der(&self) -> &[u8] {
+        self.secret.as_bytes()
+    }
+
     pub(crate) fn kid(&self) -> &str {
         &self.public.kid
     }
