@@ -9,7 +9,7 @@ use socket2::SockRef;
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Backoff, Drain, Part, Tasks};
 use termfleet_store::{Bus, Directory, Focus, Messages, Rates, Sockets, Sweeps, Tickets};
-use termfleet_token::Verifier;
+use termfleet_token::{ResumeKey, Verifier};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -75,6 +75,8 @@ pub struct Parts {
     pub sockets: Arc<dyn Sockets>,
     /// Which gateway looks for idle sessions.
     pub sweeps: Arc<dyn Sweeps>,
+    /// What resume tickets are known by, on all gateways of the cluster.
+    pub resume: ResumeKey,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
     /// The web terminal.
@@ -120,6 +122,7 @@ impl Gateway {
             rates,
             sockets,
             sweeps,
+            resume,
             upstream,
             pages,
             drain,
@@ -152,7 +155,7 @@ impl Gateway {
         let (of, watched) = (sessions.clone(), projects.clone());
         let measuring = Measuring::new(of, watched, tasks.clone(), interval);
         let metrics = EdgeMetrics::register(metrics);
-        let shared = admit::Shared { rates, sockets, stood_in: metrics.stood_in() };
+        let shared = admit::Shared { rates, sockets, resume, stood_in: metrics.stood_in() };
         let admission = Admission::new(limits, config.proxies.clone(), auth.is_off(), shared);
         let counted = Counted { sockets: 0, refusals: 0 };
         let vitals = Vitals::new(config.monitoring.thresholds.clone(), counted);

@@ -20,6 +20,7 @@ use termfleet_session::{
     role::Actor,
 };
 use termfleet_store::{Rate, Rates, Sockets};
+use termfleet_token::ResumeKey;
 use tokio::{sync::watch, time};
 
 use crate::{
@@ -30,11 +31,12 @@ use crate::{
 mod clock;
 mod places;
 mod requests;
+mod returning;
 mod socket;
 mod standby;
 
-use self::{clock::SinceStart, places::UserSockets, requests::Requests};
-pub use self::{places::SocketPlace, socket::ConnectionLimits};
+use self::{clock::SinceStart, places::UserSockets, requests::Requests, returning::Returning};
+pub use self::{places::SocketPlace, returning::Return, socket::ConnectionLimits};
 
 /// How often counts that are back at rest are forgotten: an address is back after a minute.
 const UPKEEP: Duration = Duration::from_secs(30);
@@ -50,6 +52,8 @@ pub struct Shared {
     pub rates: Arc<dyn Rates>,
     /// How many sockets they have.
     pub sockets: Arc<dyn Sockets>,
+    /// What their resume tickets are known by.
+    pub resume: ResumeKey,
     /// Decisions that the gateway took alone.
     pub stood_in: StoodIn,
 }
@@ -69,6 +73,7 @@ pub struct Admission {
     proxies: Vec<Network>,
     clock: SinceStart,
     handshakes: Handshakes,
+    returning: Returning,
     requests: Requests,
     sockets: UserSockets,
     connections: Places<IpAddr>,
@@ -87,10 +92,11 @@ impl Admission {
     pub fn new(limits: Limits, proxies: Vec<Network>, lifted: bool, shared: Shared) -> Self {
         let clock = SinceStart::now();
         let per_minute = Quota::per_minute(at_least_one(limits.handshakes_per_minute));
-        let Shared { rates, sockets, stood_in } = shared;
+        let Shared { rates, sockets, resume, stood_in } = shared;
         let most = limits.sockets_per_user;
         let rate = Rate::new(limits.max_requests, limits.requests_window);
         Self {
+            returning: Returning::new(resume, clock.clone()),
             requests: Requests::new(rates, rate, stood_in.requests, clock.clone()),
             handshakes: RateLimiter::dashmap_with_clock(per_minute, clock.clone()),
             limits,
@@ -112,14 +118,51 @@ impl Admission {
         Some(ConnectionPlace(Some(place)))
     }
 
-    /// May this address upgrade another connection?
+    /// May this address upgrade another connection? With a resume ticket it may, however often it
+    /// has; what is no valid one is ignored. Answers what the ticket says: whose it is shows later.
     ///
     /// # Errors
     /// `RATE_LIMITED` with the time until it may.
-    pub fn handshake(&self, address: IpAddr) -> Result<(), Refusal> {
+    pub fn handshake(
+        &self,
+        address: IpAddr,
+        ticket: Option<&str>,
+    ) -> Result<Option<Return>, Refusal> {
         if self.lifted {
-            return Ok(());
+            return Ok(None);
         }
+        let returning = ticket.and_then(|ticket| self.returning.read(ticket));
+        if !returning.as_ref().is_some_and(|returning| self.returning.passes(returning)) {
+            self.count(address)?;
+        }
+        Ok(returning)
+    }
+
+    /// What a ticket that passed is worth to whoever has signed in since: another user's is nothing,
+    /// and its handshake is counted after all.
+    ///
+    /// # Errors
+    /// As [`Admission::handshake`].
+    pub fn returned(
+        &self,
+        returning: Option<Return>,
+        actor: &Actor,
+        address: IpAddr,
+    ) -> Result<Option<Return>, Refusal> {
+        match returning {
+            Some(returning) if !returning.is_of(actor) => self.count(address).map(|()| None),
+            known => Ok(known),
+        }
+    }
+
+    /// A resume ticket for whoever is on this connection, the first of its chain or one that follows
+    /// it; none where nothing is counted.
+    #[must_use]
+    pub fn ticket(&self, actor: &Actor, connection: &str, first: &str) -> Option<String> {
+        (!self.lifted).then(|| self.returning.ticket(actor, connection, first))
+    }
+
+    fn count(&self, address: IpAddr) -> Result<(), Refusal> {
         self.handshakes.check_key(&block(address)).map_err(|until| {
             limited(
                 "too many connections from this address",
@@ -176,6 +219,7 @@ impl Admission {
             self.handshakes.retain_recent();
             self.handshakes.shrink_to_fit();
             self.requests.tidy();
+            self.returning.tidy();
         }
     }
 }

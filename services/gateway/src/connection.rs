@@ -14,6 +14,7 @@ mod writer;
 
 mod heartbeat;
 mod offences;
+mod resume;
 mod sign_in;
 
 mod errand;
@@ -57,6 +58,7 @@ use self::{
     offences::Offences,
     questions::Questions,
     reader::Incoming,
+    resume::Resume,
     seats::Seats,
     text::Names,
     voice::Voice,
@@ -105,6 +107,7 @@ struct Connection {
     /// The client has been welcomed.
     greeted: bool,
     place: Option<SocketPlace>,
+    resume: Resume,
     /// A place is being looked for: nothing is read before there is one.
     signing_in: bool,
     limits: ConnectionLimits,
@@ -127,7 +130,8 @@ struct Connection {
 
 impl Connection {
     fn new(edge: Arc<Edge>, writer: Writer, opened: Opened) -> Self {
-        let Opened { connection_id, identity, place, dialect, session, peer: _, limits } = opened;
+        let Opened { connection_id, identity, place, returning, dialect, session, peer, limits } =
+            opened;
         let (now, sent) = (Instant::now(), edge.metrics.sent.clone());
         let drain = Box::pin(edge.drain.child_token().cancelled_owned());
         Self {
@@ -138,6 +142,7 @@ impl Connection {
             identity,
             greeted: false,
             place,
+            resume: Resume::new(returning, peer),
             signing_in: false,
             limits,
             offences: Offences::default(),

@@ -9,7 +9,7 @@ use termfleet_session::code::Refusal;
 use termfleet_store::{Directory, Messages, Sweeps};
 
 use crate::{
-    admit::{Admission, ConnectionLimits, SocketPlace},
+    admit::{Admission, ConnectionLimits, Return, SocketPlace},
     auth::{Auth, SignedIn, Tickets},
     config::Config,
     connection::Waiters,
@@ -90,6 +90,8 @@ pub struct Opened {
     pub identity: Option<SignedIn>,
     /// The user's place among their sockets; there is one if there is an identity.
     pub place: Option<SocketPlace>,
+    /// What its resume ticket says; it is the user's own if there is an identity.
+    pub returning: Option<Return>,
     /// What it speaks.
     pub dialect: Dialect,
     /// The session that the address names, by id or alias, not looked up yet.

@@ -13,6 +13,7 @@ use termfleet_session::code::{Code, Refusal};
 use tokio::time;
 
 use crate::{
+    admit::Return,
     auth::{Protocols, SignedIn},
     connection,
     dialect::{Choice, Wish},
@@ -46,13 +47,13 @@ pub(crate) async fn answer(
     }
     let peer = peer::client(requests.peer, request.headers(), &edge.config.proxies);
     // Before anybody's signature is checked: that is what costs.
-    edge.admission.handshake(peer)?;
+    let returning = edge.admission.handshake(peer, once(query, "resume")?)?;
 
     let protocols = Protocols::of(&upgrade.protocols)?;
     let choice = choose(session.as_deref(), &protocols, query)?;
     let identity = match edge.auth.opener(request.headers(), &protocols)? {
         Some(identity) => Some(identity),
-        None => match ticket(query)? {
+        None => match once(query, "ticket")? {
             Some(ticket) => Some(edge.tickets.redeem(ticket).await?),
             None => by_cookie(edge, &request)?,
         },
@@ -61,15 +62,22 @@ pub(crate) async fn answer(
         return Err(Code::Unauthorized.into());
     }
     let connection_id = requests.connection_id.to_string();
-    let place = match &identity {
-        Some(who) => Some(edge.admission.socket(&who.actor, &connection_id, None).await?),
-        None => None,
+    let (returning, place) = match &identity {
+        Some(who) => {
+            let returning = edge.admission.returned(returning, &who.actor, peer)?;
+            let replaces = returning.as_ref().map(Return::replaces);
+            let place = edge.admission.socket(&who.actor, &connection_id, replaces).await?;
+            (returning, Some(place))
+        }
+        // Whose ticket it is shows with the first message.
+        None => (returning, None),
     };
 
     let opened = Opened {
         connection_id,
         identity,
         place,
+        returning,
         dialect: choice.dialect,
         session,
         peer,
@@ -81,13 +89,13 @@ pub(crate) async fn answer(
     Ok(upgrade.response(echoed).map(|()| Body::empty()))
 }
 
-/// The ticket in the address, if nothing else signs the request in.
-fn ticket(query: &QueryPairs) -> Result<Option<&str>, Refusal> {
-    let mut tickets = query.iter().filter(|(name, _)| name == "ticket");
-    let ticket = tickets.next().map(|(_, value)| value.as_str());
-    match tickets.next() {
-        Some(_) => Err(Refusal::new(Code::BadMessage, "ticket stands more than once")),
-        None => Ok(ticket),
+/// What the address says of this, which it may once.
+fn once<'a>(query: &'a QueryPairs, wanted: &str) -> Result<Option<&'a str>, Refusal> {
+    let mut found = query.iter().filter(|(name, _)| name == wanted);
+    let value = found.next().map(|(_, value)| value.as_str());
+    match found.next() {
+        Some(_) => Err(Refusal::new(Code::BadMessage, format!("{wanted} stands more than once"))),
+        None => Ok(value),
     }
 }
 

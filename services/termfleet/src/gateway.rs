@@ -13,7 +13,7 @@ use termfleet_runtime::{
     About, Admin, Drain, Metrics, Readiness, Signals, Tasks,
     readiness::{Gate, Mode},
 };
-use termfleet_token::{CapabilityKey, PrivateKey, Verifier};
+use termfleet_token::{CapabilityKey, PrivateKey, ResumeKey, Verifier};
 use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,7 @@ pub(crate) fn run(options: &cli::Gateway) -> Result<()> {
 async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
     let mut signals = Signals::listen()?;
     let (verifier, key) = (verifier(settings)?, signing_key(settings)?);
+    let (resume, key) = (ResumeKey::derived(&key)?, CapabilityKey::new(key));
     let doors = Doors::open(&settings.server).await?;
     let (drain, tasks, stop) = (Drain::new(), Tasks::new(), CancellationToken::new());
     let readiness = Readiness::new(drain.clone());
@@ -59,6 +60,7 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
         rates: store.clone(),
         sockets: store.clone(),
         sweeps: store,
+        resume,
         upstream,
         pages: Arc::new(WebTerminal),
         drain: drain.clone(),
@@ -99,8 +101,8 @@ fn verifier(settings: &Settings) -> Result<Verifier> {
     })
 }
 
-/// What workers know this gateway's capabilities by.
-fn signing_key(settings: &Settings) -> Result<CapabilityKey> {
+/// What workers know this gateway's capabilities by, and gateways each other's resume tickets.
+fn signing_key(settings: &Settings) -> Result<PrivateKey> {
     let pem = settings.cluster.signing_key.as_ref().ok_or_else(|| {
         anyhow!(Usage(
             "cluster.signing_key_file is not set: gateways sign what a worker may do for whom; \
@@ -110,8 +112,7 @@ fn signing_key(settings: &Settings) -> Result<CapabilityKey> {
         ))
     })?;
     let key = PrivateKey::from_pem(pem.reveal());
-    let key = key.map_err(|error| anyhow!(Usage(format!("cluster.signing_key: {error}"))))?;
-    Ok(CapabilityKey::new(key))
+    key.map_err(|error| anyhow!(Usage(format!("cluster.signing_key: {error}"))))
 }
 
 fn choosing(settings: &Settings) -> Choosing {

@@ -189,6 +189,9 @@ pub enum ServerMessage {
         limits: Limits,
         /// How often the server pings.
         heartbeat_ms: u64,
+        /// What to come back with, as `?resume=` of the next socket; absent where nothing is counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume_ticket: Option<String>,
     },
     /// A session was created on request.
     Created {
@@ -313,6 +316,9 @@ pub enum ServerMessage {
         timestamp: Option<serde_json::Number>,
         /// The server's clock, milliseconds since 1970.
         server_time: u64,
+        /// A fresh ticket to come back with, if the last one is not fresh any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume_ticket: Option<String>,
     },
     /// A refusal.
     Error(ErrorMessage),

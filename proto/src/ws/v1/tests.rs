@@ -56,7 +56,7 @@ fn a_heartbeats_clock_comes_back_as_it_was_sent() {
         let text = format!(r#"{{"type":"heartbeat","timestamp":{clock}}}"#);
         let request: Request = serde_json::from_str(&text).unwrap();
         let ClientMessage::Heartbeat { timestamp } = request.message else { panic!() };
-        let reply = ServerMessage::Heartbeat { timestamp, server_time: 1 };
+        let reply = ServerMessage::Heartbeat { timestamp, server_time: 1, resume_ticket: None };
         assert!(serde_json::to_string(&reply).unwrap().contains(clock), "{clock}");
     }
 }

@@ -55,10 +55,12 @@ impl Connection {
     /// Asks for a place among the user's sockets. What the client says next waits until there is one.
     fn look_for_place(&mut self, id: Option<RequestId>) -> Result<(), Closing> {
         self.signing_in = true;
+        let replaces = self.check_ticket()?;
         let (edge, actor) = (Arc::clone(&self.edge), self.actor()?.clone());
         let connection = self.id.clone();
         self.errands.run(async move {
-            Outcome::Placed(id, edge.admission.socket(&actor, &connection, None).await)
+            let place = edge.admission.socket(&actor, &connection, replaces.as_deref());
+            Outcome::Placed(id, place.await)
         });
         Ok(())
     }
@@ -136,6 +138,7 @@ impl Connection {
     }
 
     fn welcome(&mut self, id: Option<RequestId>) -> Result<(), Closing> {
+        let resume_ticket = self.fresh_ticket();
         let actor = self.actor()?;
         let user = User { id: actor.user.clone(), role: actor.role, tenant: actor.tenant.clone() };
         let limits = Limits {
@@ -151,6 +154,7 @@ impl Connection {
             server: self.edge.about.clone(),
             limits,
             heartbeat_ms: PING_INTERVAL.as_millis() as u64,
+            resume_ticket,
         };
         self.tell(id, None, welcome)
     }

@@ -182,6 +182,7 @@ impl Connection {
         timestamp: Option<serde_json::Number>,
     ) -> Result<(), Closing> {
         let server_time = clock::now_ms();
-        self.tell(id, None, ServerMessage::Heartbeat { timestamp, server_time })
+        let resume_ticket = self.fresh_ticket();
+        self.tell(id, None, ServerMessage::Heartbeat { timestamp, server_time, resume_ticket })
     }
 }

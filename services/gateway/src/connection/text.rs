@@ -308,7 +308,7 @@ impl Connection {
     fn beat_by_name(&mut self, name: Option<String>) -> Result<(), Closing> {
         let name = name.or_else(|| self.path.clone());
         let server_time = clock::now_ms();
-        let beat = ServerMessage::Heartbeat { timestamp: None, server_time };
+        let beat = ServerMessage::Heartbeat { timestamp: None, server_time, resume_ticket: None };
         self.tell(None, name.as_deref(), beat)
     }
 

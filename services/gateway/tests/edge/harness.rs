@@ -24,7 +24,9 @@ use termfleet_session::{
     state::Status,
 };
 use termfleet_store::{Directory, MemoryStore, Reservation};
-use termfleet_token::{CapabilityKey, Grant, Key, Minter, SigningKey, Verifier, VerifierConfig};
+use termfleet_token::{
+    CapabilityKey, Grant, Key, Minter, ResumeKey, SigningKey, Verifier, VerifierConfig,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -128,6 +130,7 @@ impl Setup {
             rates: store.clone(),
             sockets: store.clone(),
             sweeps: store.clone(),
+            resume: ResumeKey::generate().unwrap(),
             focus: store.clone(),
             upstream: if self.watched {
                 Upstream::watch(store.clone(), Choosing::default(), capabilities, &tasks, &drain)

@@ -19,6 +19,7 @@ mod focus_sync;
 mod measures;
 mod messages;
 mod projects;
+mod resume;
 mod seeds;
 mod sign_in;
 mod suspension;

@@ -61,7 +61,7 @@ impl World {
         Self::start(Setup { sample_interval, ..Setup::without_auth() }).await
     }
 
-    async fn start(mut setup: Setup) -> Self {
+    pub(crate) async fn start(mut setup: Setup) -> Self {
         let worker = Fake::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap());

@@ -16,7 +16,7 @@ use termfleet_ptyhost::client::PtyHostClient;
 use termfleet_runtime::{Drain, Metrics, Tasks};
 use termfleet_session::ids::WorkerId;
 use termfleet_store::{Bus, MemoryStore};
-use termfleet_token::{CapabilityKey, Key, Verifier, VerifierConfig};
+use termfleet_token::{CapabilityKey, Key, ResumeKey, Verifier, VerifierConfig};
 use termfleet_worker::{Config as WorkerConfig, Parts as WorkerParts, ProjectRoots, Worker};
 use tokio::{
     net::{TcpListener, UnixListener, UnixStream},
@@ -110,6 +110,8 @@ pub(super) async fn start(
         rates: store.clone(),
         sockets: store.clone(),
         sweeps: store,
+        // Nobody else ever needs to know a ticket of this process.
+        resume: ResumeKey::generate()?,
         upstream,
         pages: Arc::new(WebTerminal),
         drain: drain.clone(),
