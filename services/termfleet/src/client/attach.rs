@@ -36,7 +36,7 @@ use tokio::{
 
 use self::{
     escape::{Escape, Wish},
-    link::{Failed, Incoming, Link},
+    link::{Failed, Incoming, Link, Ticket},
     seat::{Next, Seat, code},
     terminal::{READ_BYTES, Raw, Screen, keys, size},
 };
@@ -85,6 +85,7 @@ struct Attach {
     keys: mpsc::Receiver<Vec<u8>>,
     typing: bool,
     dialing: Option<Dialing>,
+    ticket: Ticket,
     server: usize,
     backoff: Backoff,
     failed: Option<String>,
@@ -126,6 +127,7 @@ impl Attach {
             keys: keys(),
             typing: true,
             dialing: None,
+            ticket: Ticket::default(),
             server: 0,
             backoff: Backoff::new(RETRY_BASE, RETRY_CAP),
             failed: None,
@@ -251,11 +253,12 @@ impl Attach {
 
     fn dial(&mut self, delay: Duration) {
         let (target, tasks) = (self.target.clone(), self.tasks.clone());
+        let ticket = self.ticket.clone();
         let server = target.servers[self.server % target.servers.len()].clone();
         self.server += 1;
         self.dialing = Some(Box::pin(async move {
             sleep(delay).await;
-            Link::open(&target, &server, &tasks).await
+            Link::open(&target, &server, &ticket, &tasks).await
         }));
     }
 

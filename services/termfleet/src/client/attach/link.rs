@@ -1,6 +1,9 @@
 //! One WebSocket to one server, from the upgrade to its end; two tasks move its messages.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Result, anyhow};
 use futures_util::{SinkExt, StreamExt};
@@ -25,6 +28,33 @@ const WELCOME_TIME: Duration = Duration::from_secs(5);
 const OUTGOING: usize = 4096;
 /// Messages that may wait to be handled: the server's window bounds their bytes.
 const INCOMING: usize = 64;
+
+/// The newest ticket to come back with, whichever server gave it. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ticket(Arc<Mutex<Option<String>>>);
+
+impl Ticket {
+    /// Keeps the ticket of a message that brings one.
+    fn keep(&self, message: &ServerMessage) {
+        if let ServerMessage::Welcome { resume_ticket: Some(ticket), .. }
+        | ServerMessage::Heartbeat { resume_ticket: Some(ticket), .. } = message
+        {
+            *self.lock() = Some(ticket.clone());
+        }
+    }
+
+    /// Where to come back: this address with the ticket, which is made for one.
+    fn onto(&self, url: String) -> String {
+        match &*self.lock() {
+            Some(ticket) => format!("{url}?resume={ticket}"),
+            None => url,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What a server sends.
 #[derive(Debug)]
@@ -71,16 +101,22 @@ impl Link {
     pub(super) async fn open(
         target: &Target,
         server: &Server,
+        ticket: &Ticket,
         tasks: &Tasks,
     ) -> Result<Self, Failed> {
-        let opening = Self::welcomed(target, server, tasks);
+        let opening = Self::welcomed(target, server, ticket, tasks);
         let opened = tokio::time::timeout(WELCOME_TIME, opening).await;
         opened.map_err(|_| anyhow!("{} does not answer", server.url()))?
     }
 
-    async fn welcomed(target: &Target, server: &Server, tasks: &Tasks) -> Result<Self, Failed> {
+    async fn welcomed(
+        target: &Target,
+        server: &Server,
+        ticket: &Ticket,
+        tasks: &Tasks,
+    ) -> Result<Self, Failed> {
         let stream = target.connect(server).await?;
-        let mut link = Self::upgraded(target, server, stream, tasks).await?;
+        let mut link = Self::upgraded(target, server, stream, ticket, tasks).await?;
         let client = ClientInfo {
             name: "termfleet attach".into(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -108,11 +144,12 @@ impl Link {
         target: &Target,
         server: &Server,
         stream: Box<dyn Stream>,
+        ticket: &Ticket,
         tasks: &Tasks,
     ) -> Result<Self, Failed> {
         let wrong = |error: &dyn std::fmt::Display| Failed::Refused(error.to_string());
         let mut builder = ClientBuilder::new()
-            .uri(&server.socket_url())
+            .uri(&ticket.onto(server.socket_url()))
             .map_err(|error| wrong(&error))?
             .limits(tokio_websockets::Limits::default().max_payload_len(Some(MAX_MESSAGE)));
         let dialect = v1::NAME.parse().map_err(|_| wrong(&"no dialect"))?;
@@ -137,9 +174,13 @@ impl Link {
             // The server may be gone already.
             sink.close().await.ok();
         });
+        let ticket = ticket.clone();
         let reader = tasks.spawn("link reader", async move {
             while let Some(Ok(message)) = source.next().await {
                 let Some(incoming) = read(message) else { continue };
+                if let Incoming::Message(message) = &incoming {
+                    ticket.keep(message);
+                }
                 if sender.send(incoming).await.is_err() {
                     return;
                 }
