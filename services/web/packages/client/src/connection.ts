@@ -103,6 +103,11 @@ export class Connection {
   #connectedAt = 0;
   #heartbeatMs = QUIET_HEARTBEAT_MS;
   #maxInputBytes = DEFAULT_INPUT_BYTES;
+  /**
+   * The newest ticket to come back with: it opens a socket where an address or a user has used up
+   * theirs. A server that finds it late, or another user's, ignores it.
+   */
+  #ticket: string | undefined;
 
   constructor(private readonly options: ConnectionOptions) {
     const { url, random = Math.random } = options;
@@ -177,11 +182,15 @@ export class Connection {
     const { token, client } = this.options;
     const url = this.#urls[this.#nextUrl++ % this.#urls.length] ?? "";
     const link: Link = new Link({
-      url,
+      url: this.#ticket === undefined ? url : withTicket(url, this.#ticket),
       open: this.#open,
       token: token?.(),
       client: { name: "termfleet-client", version: "0.1.0", ...client, capabilities: [] },
       onWelcome: (welcome) => this.#welcomed(link, welcome),
+      onTicket: (ticket) => {
+        // A link that is left has a place no more: only its successor's is worth taking over.
+        if (link !== this.#old?.link) this.#ticket = ticket;
+      },
       onMessage: (message) => this.#message(link, message),
       onFrame: (frame) => this.#frame(link, frame),
       onEnd: (end) => this.#ended(link, end),
@@ -330,4 +339,9 @@ export class Connection {
     this.#old?.waiting.delete(attachment);
     this.#leaveOld();
   }
+}
+
+/** A ticket is made for addresses: nothing in it needs to be escaped. */
+function withTicket(url: string, ticket: string): string {
+  return `${url}${url.includes("?") ? "&" : "?"}resume=${ticket}`;
 }

@@ -47,6 +47,8 @@ export interface LinkOptions {
   token: string | undefined;
   client: ClientInfo;
   onWelcome(welcome: Welcome): void;
+  /** A ticket for the next link to come back with. */
+  onTicket(ticket: string): void;
   /** Messages that answer no request. */
   onMessage(message: ServerMessage): void;
   onFrame(frame: ServerFrame): void;
@@ -186,7 +188,7 @@ export class Link {
 
   #message(message: ServerMessage): void {
     if (message.type === "welcome") this.#welcome(message);
-    else if (message.type === "heartbeat") this.#beaten(message.timestamp);
+    else if (message.type === "heartbeat") this.#beaten(message.timestamp, message.resumeTicket);
     else if (message.id === undefined || !this.#answer(message.id, message)) {
       if (message.type === "error") this.#lastError = message;
       this.options.onMessage(message);
@@ -213,6 +215,7 @@ export class Link {
     clearTimeout(this.#welcomeTimer);
     this.#phase = "open";
     this.#scheduleBeat();
+    if (welcome.resumeTicket !== undefined) this.options.onTicket(welcome.resumeTicket);
     this.options.onWelcome(welcome);
     this.#beat();
   }
@@ -236,7 +239,8 @@ export class Link {
     else this.#lose("no heartbeat was answered");
   }
 
-  #beaten(timestamp: number | undefined): void {
+  #beaten(timestamp: number | undefined, ticket: string | undefined): void {
+    if (ticket !== undefined) this.options.onTicket(ticket);
     if (timestamp !== undefined) this.options.onLatency(Math.max(0, Date.now() - timestamp));
   }
 

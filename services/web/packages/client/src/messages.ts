@@ -65,6 +65,8 @@ export interface Welcome {
     windowBytes: number;
   };
   heartbeatMs: number;
+  /** What to come back with, as `?resume=` of the next socket. */
+  resumeTicket?: string;
 }
 
 /** The answer to `attach` and `sync`, or, unasked, a channel in another's place. */
@@ -155,7 +157,7 @@ export type ServerMessage = { id?: string } & (
   | { type: "unsubscribed"; projectId: string }
   | { type: "draining"; retryAfterMs: number }
   | { type: "token_expiring" | "auth_refreshed"; expiresAt: string }
-  | { type: "heartbeat"; timestamp?: number; serverTime: number }
+  | { type: "heartbeat"; timestamp?: number; serverTime: number; resumeTicket?: string }
   /** How the service as a whole is: what it can't do now. */
   | { type: "service_status"; mode: string; degraded: string[] }
   /** A type that this client makes nothing of: servers may be newer. */

@@ -77,7 +77,7 @@ function body(json: JsonObject): ServerMessage {
     case "heartbeat": {
       const timestamp = json.optionalNumber("timestamp");
       const serverTime = json.count("serverTime");
-      return { type, ...(timestamp === undefined ? {} : { timestamp }), serverTime };
+      return { type, ...(timestamp === undefined ? {} : { timestamp }), serverTime, ...ticket(json) };
     }
     default:
       return { type: "other", name: type };
@@ -102,7 +102,13 @@ function welcome(json: JsonObject): Welcome {
       windowBytes: limits.count("windowBytes"),
     },
     heartbeatMs: json.count("heartbeatMs"),
+    ...ticket(json),
   };
+}
+
+function ticket(json: JsonObject): { resumeTicket?: string } {
+  const resumeTicket = json.optionalString("resumeTicket");
+  return resumeTicket === undefined ? {} : { resumeTicket };
 }
 
 function attached(type: Attached["type"], json: JsonObject): Attached {

@@ -16,6 +16,8 @@ export class FakeSocket implements Socket {
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
   onerror: ((event: never) => void) | null = null;
   closedWith: number | undefined;
+  /** Where it was opened. */
+  url = "";
   readonly messages: Json[] = [];
   readonly frames: ClientFrame[] = [];
 
@@ -63,7 +65,7 @@ export class FakeSocket implements Socket {
     this.onclose?.({ code, reason: "" });
   }
 
-  welcome(): void {
+  welcome(fields: Json = {}): void {
     this.onopen?.(undefined as never);
     this.say({
       type: "welcome",
@@ -77,6 +79,7 @@ export class FakeSocket implements Socket {
         windowBytes: 262144,
       },
       heartbeatMs: 15000,
+      ...fields,
     });
   }
 
@@ -153,8 +156,9 @@ export function fakeConnection(options: Partial<ConnectionOptions> = {}): {
   const connection = new Connection({
     url: "ws://test/terminal",
     random: () => 0.5,
-    open: () => {
+    open: (url) => {
       const socket = new FakeSocket();
+      socket.url = url;
       sockets.push(socket);
       return socket;
     },

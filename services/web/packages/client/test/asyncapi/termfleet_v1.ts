@@ -130,6 +130,7 @@ export const TERMFLEET_V1: Dialect = {
         windowBytes: count,
       }),
       heartbeatMs: described("How often the server pings.", count),
+      "resumeTicket?": described("What to come back with, as `?resume=` of the next socket.", text),
     }),
     created: says("The session that was asked for.", { session: rest("Session") }),
     attached: says("The answer to `attach`, or unasked a channel in another's place.", attached),
@@ -172,7 +173,11 @@ export const TERMFLEET_V1: Dialect = {
     }),
     token_expiring: says("One minute ahead.", { expiresAt: date }),
     auth_refreshed: says("The token was renewed.", { expiresAt: date }),
-    heartbeat: says("Somebody is here.", { "timestamp?": { type: "number" }, serverTime: count }),
+    heartbeat: says("Somebody is here.", {
+      "timestamp?": { type: "number" },
+      serverTime: count,
+      "resumeTicket?": described("A fresh one, if the last is not fresh any more.", text),
+    }),
     error: says("A refusal.", {
       ...refusal,
       "channel?": channel,
