@@ -17,6 +17,7 @@ mod hints;
 mod keeper;
 mod loss;
 mod messages;
+mod metrics;
 mod places;
 mod rates;
 mod records;
@@ -42,6 +43,7 @@ use self::{
 };
 pub use self::{
     address::InvalidAddress, check::ConnectError, client::IN_FLIGHT, dial::Tls, loss::GRACE,
+    metrics::StoreMetrics,
 };
 use crate::{
     bus::{Bus, Subscription},
@@ -61,6 +63,8 @@ pub struct Options {
     pub grace: Duration,
     /// Whom to trust and what to show, over TLS.
     pub tls: Tls,
+    /// What is counted of its calls.
+    pub metrics: StoreMetrics,
     /// How far the store's clock is ahead of Redis' own, in ms. Always 0 but in tests, which turn
     /// it instead of waiting; all who share a Redis must share it.
     pub ahead_ms: Arc<AtomicU64>,
@@ -73,6 +77,7 @@ impl Default for Options {
             timings: Timings::default(),
             grace: GRACE,
             tls: Tls::default(),
+            metrics: StoreMetrics::default(),
             ahead_ms: Arc::default(),
         }
     }
@@ -103,11 +108,11 @@ impl RedisStore {
     /// # Errors
     /// One line that says what to do.
     pub async fn connect(url: &str, options: Options, tasks: &Tasks) -> Result<Self, ConnectError> {
-        let Options { namespace, timings, grace, tls, ahead_ms } = options;
+        let Options { namespace, timings, grace, tls, metrics, ahead_ms } = options;
         let address: Address = url.parse()?;
         let keys = Keys::of(&namespace);
         let dialer = Arc::new(Dialer::new(address, tls));
-        let client = Client::new(Losses::new(grace), ahead_ms);
+        let client = Client::new(Losses::new(grace), metrics, ahead_ms);
         let failed = |error| ConnectError::of(&error, dialer.address());
 
         let opened = keeper::open(&dialer, client.shared()).await;

@@ -43,12 +43,12 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
     let doors = Doors::open(&settings.server).await?;
     let (drain, tasks, stop) = (Drain::new(), Tasks::new(), CancellationToken::new());
     let readiness = Readiness::new(drain.clone());
-    let store = redis::connect(settings).await?;
+    let mut metrics = Metrics::new(ABOUT);
+    let store = redis::connect(settings, metrics.part("store")).await?;
 
     let upstream = Upstream::watch(store.clone(), choosing(settings), key, &tasks, &drain);
     let mut standings = upstream.standings();
     let report = Report::new(&readiness);
-    let mut metrics = Metrics::new(ABOUT);
     let parts = Parts {
         config: settings.gateway(ABOUT.version),
         verifier: Some(verifier),

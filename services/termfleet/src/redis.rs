@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use termfleet_runtime::Tasks;
-use termfleet_store::{RedisStore, redis::Options};
+use termfleet_runtime::{Part, Tasks};
+use termfleet_store::{
+    RedisStore,
+    redis::{Options, StoreMetrics},
+};
 
 use crate::{cli::Usage, config::Settings};
 
 /// Connects to the configured Redis. Whatever is wrong with it is said in one line.
-pub(crate) async fn connect(settings: &Settings) -> Result<Arc<RedisStore>> {
+pub(crate) async fn connect(settings: &Settings, metrics: Part<'_>) -> Result<Arc<RedisStore>> {
     let url = settings.redis.url.as_ref().ok_or_else(|| {
         anyhow!(Usage(
             "redis.url is not set: gateways and workers share a Redis (--redis, REDIS_URL, or \
@@ -18,6 +21,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Arc<RedisStore>> {
         ))
     })?;
     // Tasks of its own: they end with the store and not before, so nobody waits for them.
-    let store = RedisStore::connect(url.reveal(), Options::default(), &Tasks::new()).await?;
+    let options = Options { metrics: StoreMetrics::register(metrics), ..Options::default() };
+    let store = RedisStore::connect(url.reveal(), options, &Tasks::new()).await?;
     Ok(Arc::new(store))
 }

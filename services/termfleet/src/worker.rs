@@ -49,10 +49,10 @@ async fn serve(options: &cli::Worker, settings: &Settings) -> Result<()> {
 
     let (drain, tasks, stop) = (Drain::new(), Tasks::new(), CancellationToken::new());
     let readiness = Readiness::new(drain.clone());
-    let store = redis::connect(settings).await?;
+    let mut metrics = Metrics::new(ABOUT);
+    let store = redis::connect(settings, metrics.part("store")).await?;
     let holding = Holding { ring_bytes: settings.streaming.ring_bytes, orphan_after: ORPHAN_AFTER };
     let ptyhost = holder::hold(&state, holding, &TaskTracker::new()).await?;
-    let mut metrics = Metrics::new(ABOUT);
     let parts = Parts {
         config: settings.worker(std::env::vars(), ProjectRoots::new(state.projects())),
         ptyhost,

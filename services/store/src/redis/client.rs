@@ -22,8 +22,9 @@ use tokio::{
 };
 
 use super::{
-    failure::{FAILOVER_MS, Failure, RECONNECT_MS},
+    failure::{FAILOVER_MS, Failure, Kind, RECONNECT_MS},
     loss::Losses,
+    metrics::{self, Call, StoreMetrics},
     script::{Arg, Script},
 };
 use crate::error::StoreError;
@@ -47,6 +48,7 @@ pub(super) struct Shared {
     /// Tells the keeper that the connection is of no use.
     pub(super) suspect: Notify,
     pub(super) losses: Losses,
+    pub(super) metrics: StoreMetrics,
     in_flight: Semaphore,
     ahead_ms: Arc<AtomicU64>,
 }
@@ -84,12 +86,21 @@ impl Wire {
     }
 }
 
+impl Shared {
+    /// There is a connection now, or none.
+    pub(super) fn connected(&self, wire: Option<Wire>) {
+        self.metrics.connected(wire.is_some());
+        self.wire.send_replace(wire);
+    }
+}
+
 impl Client {
-    pub(super) fn new(losses: Losses, ahead_ms: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(losses: Losses, metrics: StoreMetrics, ahead_ms: Arc<AtomicU64>) -> Self {
         let shared = Shared {
             wire: watch::Sender::new(None),
             suspect: Notify::new(),
             losses,
+            metrics,
             in_flight: Semaphore::new(IN_FLIGHT),
             ahead_ms,
         };
@@ -110,10 +121,11 @@ impl Client {
         keys: &[&str],
         args: &[Arg<'_>],
     ) -> Result<T, StoreError> {
-        let _permit = self.enter()?;
+        let call = self.shared.metrics.call(script.name());
+        let _permit = self.enter(&call)?;
         let ahead_ms = self.shared.ahead_ms.load(Ordering::SeqCst);
-        let answer = self.wire().await?.run(script, keys, args, ahead_ms).await;
-        answer.map_err(|error| self.failed(&error, script.name()))
+        let answer = self.wire(&call).await?.run(script, keys, args, ahead_ms).await;
+        answer.map_err(|error| self.failed(&call, &error, script.name()))
     }
 
     /// Sends one command, for what needs no script. Its first key says where it goes.
@@ -121,9 +133,11 @@ impl Client {
     /// # Errors
     /// Only `Unavailable`.
     pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        let _permit = self.enter()?;
-        let answer = self.wire().await?.query(command).await;
-        answer.map_err(|error| self.failed(&error, "command"))
+        let operation = metrics::operation(command);
+        let call = self.shared.metrics.call(operation);
+        let _permit = self.enter(&call)?;
+        let answer = self.wire(&call).await?.query(command).await;
+        answer.map_err(|error| self.failed(&call, &error, operation))
     }
 
     /// What an unknown id means now: for a while after a loss, that nobody may have told yet.
@@ -134,21 +148,28 @@ impl Client {
         self.shared.losses.unknown()
     }
 
-    fn enter(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+    fn enter(&self, call: &Call<'_>) -> Result<SemaphorePermit<'_>, StoreError> {
         let permit = self.shared.in_flight.try_acquire();
-        permit.map_err(|_| StoreError::Unavailable { retry_after_ms: FAILOVER_MS })
+        permit.map_err(|_| {
+            call.failed(Kind::Overload);
+            StoreError::Unavailable { retry_after_ms: FAILOVER_MS }
+        })
     }
 
     /// The connection, or the next one if it comes soon.
-    async fn wire(&self) -> Result<Wire, StoreError> {
+    async fn wire(&self, call: &Call<'_>) -> Result<Wire, StoreError> {
         let mut wires = self.shared.wire.subscribe();
         let soon = time::timeout(PATIENCE, wires.wait_for(Option::is_some)).await;
         let wire = soon.ok().and_then(Result::ok).and_then(|wire| wire.clone());
-        wire.ok_or(StoreError::Unavailable { retry_after_ms: FAILOVER_MS })
+        wire.ok_or_else(|| {
+            call.failed(Kind::Unconnected);
+            StoreError::Unavailable { retry_after_ms: FAILOVER_MS }
+        })
     }
 
-    fn failed(&self, error: &RedisError, what: &str) -> StoreError {
+    fn failed(&self, call: &Call<'_>, error: &RedisError, what: &str) -> StoreError {
         let failure = Failure::of(error, what);
+        call.failed(failure.kind);
         if failure.ends_the_connection {
             self.shared.suspect.notify_one();
         }

@@ -137,6 +137,7 @@ impl Listener {
                 Ok(line) => {
                     backoff.reset();
                     if connected_before {
+                        self.client.shared().metrics.subscription_reconnects.inc();
                         // What was told between the connections is not known.
                         self.topics.publish_all(&Hint::Resync);
                     }

@@ -53,7 +53,7 @@ impl Keeper {
         let (marker, lives) = (String::new(), Vec::new());
         let mut keeper = Self { dialer, shared, marker_key, marker, lives };
         keeper.look(wire).await?;
-        keeper.shared.wire.send_replace(Some(wire.clone()));
+        keeper.shared.connected(Some(wire.clone()));
         Ok(keeper)
     }
 
@@ -89,7 +89,7 @@ impl Keeper {
                 (look, _) => {
                     let reason = look.map_or("no answer in time".into(), told);
                     tracing::warn!(reason, "lost the connection to redis");
-                    self.shared.wire.send_replace(None);
+                    self.shared.connected(None);
                     return;
                 }
             }
@@ -104,7 +104,7 @@ impl Keeper {
                     tracing::info!(attempts = backoff.attempts() + 1, "connected to redis again");
                     // Before anybody can ask for what may be lost.
                     self.shared.losses.add();
-                    self.shared.wire.send_replace(Some(wire));
+                    self.shared.connected(Some(wire));
                     return;
                 }
                 Err(error) => tracing::debug!(%error, "no connection to redis yet"),

@@ -34,7 +34,6 @@ macro_rules! scripts {
             };
         )*
 
-        #[cfg(test)]
         static ALL: &[&Script] = &[$(&$name),*];
     };
 }
@@ -141,7 +140,7 @@ impl ToRedisArgs for Arg<'_> {
 }
 
 impl Script {
-    /// What it is called in logs.
+    /// What it is called in logs and metrics.
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
@@ -159,6 +158,11 @@ impl Script {
     fn digest(&self) -> String {
         HEXLOWER.encode(&Sha1::digest(self.source))
     }
+}
+
+/// What all of them are called.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|script| script.name)
 }
 
 fn call(how: &str, script: &str, keys: &[&str], args: &[Arg<'_>], ahead_ms: u64) -> Cmd {
