@@ -20,6 +20,7 @@ use crate::focus::FocusState;
 pub mod measures;
 mod projects;
 mod tickets;
+pub mod workers;
 
 pub use self::{
     projects::{Project, ProjectPage, Resumed, Suspended},

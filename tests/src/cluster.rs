@@ -230,6 +230,15 @@ impl Cluster {
         Ok(User { token, front: self.address() })
     }
 
+    /// An administrator of it.
+    ///
+    /// # Errors
+    /// If there is no token for them.
+    pub async fn admin(&self, name: &str) -> Result<User> {
+        let token = self.token(name, "admin").await?;
+        Ok(User { token, front: self.address() })
+    }
+
     /// The gateway of that name, as `welcome` tells it.
     ///
     /// # Errors

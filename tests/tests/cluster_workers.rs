@@ -1,11 +1,12 @@
-//! A worker may die: its shells do not, and nobody loses a byte.
+//! A worker may die: its shells do not, and nobody loses a byte. It may be drained: others take
+//! what comes then.
 #![allow(clippy::unwrap_used)]
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use termfleet_tests::{
     client::Terminal,
-    cluster::{Builder, Cluster},
+    cluster::{Builder, Cluster, User},
     dev::is_alive,
     wait::until,
 };
@@ -99,5 +100,54 @@ async fn a_worker_that_is_told_to_end_leaves_its_shells_to_the_next_one() -> Res
     terminal.type_text("echo after-$x\n").await?;
     terminal.read_text("after-kept").await?;
     drop(terminal);
+    cluster.end().await
+}
+
+/// The worker that runs a session.
+async fn worker_of(user: &User, session: &str) -> Result<String> {
+    let record = user.http().get(&format!("/api/terminal/sessions/{session}")).await?.json();
+    let worker = record["session"]["backendId"].as_str().map(str::to_owned);
+    worker.with_context(|| format!("no worker runs {record}"))
+}
+
+/// How a worker stands, as the gateway sees it.
+async fn state_of(admin: &User, worker: &str) -> Result<Value> {
+    let page = admin.http().get("/api/terminal/workers").await?.json();
+    let workers = page["workers"].as_array().context("a page")?;
+    let found = workers.iter().find(|one| one["id"] == worker);
+    Ok(found.with_context(|| format!("{worker} is not in {page}"))?["state"].clone())
+}
+
+#[tokio::test]
+async fn a_drained_worker_keeps_its_sessions_and_takes_no_others_until_that_is_undone() -> Result<()>
+{
+    let cluster = Builder::default().workers(2).gateways(2).without_nginx().start().await?;
+    let (ann, root) = (cluster.user("ann").await?, cluster.admin("root").await?);
+    let kept = ann.http().create("kept").await?;
+    let drained = worker_of(&ann, &kept).await?;
+    let drain = format!("/api/terminal/workers/{drained}/drain");
+    assert_eq!(ann.http().post(&drain, Value::Null).await?.status, 403);
+    let answer = root.http().post(&drain, Value::Null).await?;
+    assert_eq!(answer.json()["worker"]["state"], "draining", "{}", answer.text());
+
+    // Through both gateways: the other one hears of it from the worker or by its listing.
+    for number in 0..10 {
+        let gateway = cluster.gateways[number % 2].address();
+        let id = ann.http_at(gateway).create(&format!("p-{number}")).await?;
+        assert_ne!(worker_of(&ann, &id).await?, drained, "creation {number}");
+    }
+    let mut terminal = ann.terminal(&kept).await?;
+    terminal.type_text("echo still-''here\n").await?;
+    terminal.read_text("still-here").await?;
+    drop(terminal);
+    assert_eq!(state_of(&root, &drained).await?, "draining");
+
+    let answer = root.http().delete(&drain).await?;
+    assert_eq!(answer.json()["worker"]["state"], "healthy", "{}", answer.text());
+    // The other one has ten sessions by now: of two the emptier one is taken.
+    let id = ann.http().create("after").await?;
+    assert_eq!(worker_of(&ann, &id).await?, drained);
+    let system = "/api/terminal/workers/no-such-worker/drain";
+    assert_eq!(root.http().post(system, Value::Null).await?.json()["code"], 3003);
     cluster.end().await
 }

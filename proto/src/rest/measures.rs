@@ -70,6 +70,10 @@ pub struct SystemMeasures {
     /// The process's processor time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Cpu>,
+    /// Live sessions on all workers, by their own word, those being started among them; absent while
+    /// that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_count: Option<u64>,
     /// WebSockets open at this gateway.
     pub active_connections: u64,
 }

@@ -110,7 +110,7 @@ impl Gateway {
     /// A gateway of these parts; its metrics are registered here. Without a verifier it answers to
     /// loopback names and pages alone.
     #[must_use]
-    pub fn new(parts: Parts, metrics: Part<'_>) -> Self {
+    pub fn new(parts: Parts, mut metrics: Part<'_>) -> Self {
         let Parts {
             mut config,
             verifier,
@@ -154,10 +154,11 @@ impl Gateway {
         let interval = config.monitoring.sample_interval;
         let (of, watched) = (sessions.clone(), projects.clone());
         let measuring = Measuring::new(of, watched, tasks.clone(), interval);
+        upstream.metrics().register(&mut metrics);
         let metrics = EdgeMetrics::register(metrics);
         let shared = admit::Shared { rates, sockets, resume, stood_in: metrics.stood_in() };
         let admission = Admission::new(limits, config.proxies.clone(), auth.is_off(), shared);
-        let counted = Counted { sockets: 0, refusals: 0 };
+        let counted = Counted { sessions: upstream.load(), sockets: 0, refusals: 0 };
         let vitals = Vitals::new(config.monitoring.thresholds.clone(), counted);
         let edge = Arc::new(Edge {
             about,

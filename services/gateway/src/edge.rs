@@ -63,7 +63,12 @@ pub struct Edge {
 impl Edge {
     /// What samples of the gateway count.
     pub(crate) fn counted(&self) -> Counted {
-        Counted { sockets: self.metrics.open_sockets(), refusals: self.metrics.refusals_told() }
+        let sessions = self.upstream.load();
+        Counted {
+            sessions,
+            sockets: self.metrics.open_sockets(),
+            refusals: self.metrics.refusals_told(),
+        }
     }
 
     /// Whose token this is; without authentication, whoever shows one.

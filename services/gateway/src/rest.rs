@@ -24,6 +24,7 @@ pub(crate) mod focus;
 pub(crate) mod measures;
 pub(crate) mod projects;
 pub(crate) mod tickets;
+pub(crate) mod workers;
 
 /// A handler's answer.
 type Answer<T> = Result<T, Refused>;
@@ -37,6 +38,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
         .merge(projects::router())
         .route("/api/terminal/tickets", routing::post(tickets::issue))
         .merge(measures::router())
+        .merge(workers::router())
         .route("/openapi.json", routing::get(description))
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_route)

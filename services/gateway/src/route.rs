@@ -8,7 +8,7 @@ use crate::dialect::Dialect;
 /// Longest target of a request: ids, cursors and names fit many times.
 pub(crate) const MAX_TARGET_BYTES: usize = 4 << 10;
 /// Every label that a route can have in metrics and logs.
-pub(crate) const ROUTES: [&str; 17] = [
+pub(crate) const ROUTES: [&str; 19] = [
     "sessions",
     "session",
     "focus",
@@ -20,6 +20,8 @@ pub(crate) const ROUTES: [&str; 17] = [
     "session_metrics",
     "system_metrics",
     "alerts",
+    "workers",
+    "worker_drain",
     "api",
     "openapi",
     "terminal",
@@ -70,6 +72,8 @@ impl Route {
             ["api", "terminal", "metrics", "sessions", _] => Self::Rest("session_metrics"),
             ["api", "terminal", "metrics", "system"] => Self::Rest("system_metrics"),
             ["api", "terminal", "alerts"] => Self::Rest("alerts"),
+            ["api", "terminal", "workers"] => Self::Rest("workers"),
+            ["api", "terminal", "workers", _, "drain"] => Self::Rest("worker_drain"),
             ["api", ..] => Self::Rest("api"),
             _ => Self::Page,
         }
@@ -167,6 +171,9 @@ mod tests {
             ("/api/terminal/focus", "focus"),
             ("/api/terminal/sessions/x/history", "api"),
             ("/api/terminal/tickets", "tickets"),
+            ("/api/terminal/workers", "workers"),
+            ("/api/terminal/workers/w1", "api"),
+            ("/api/terminal/workers/w1/drain", "worker_drain"),
         ] {
             assert_eq!(Route::of(path).label(), label, "{path}");
             assert!(ROUTES.contains(&label));

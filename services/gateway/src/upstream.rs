@@ -13,8 +13,10 @@ mod sweep;
 
 mod health;
 mod member;
+mod metrics;
 mod pool;
 mod reach;
+mod roster;
 mod standing;
 
 mod inbox;
@@ -52,6 +54,7 @@ use tonic::{
 pub(crate) use self::{
     attach::{Attach, Attachment, Typed},
     inbox::{Answers, Delivery, Ending, Inbox, SeatKey, Snapshot, Token},
+    roster::no_such_worker,
 };
 use self::{
     begun::Begun,
@@ -59,7 +62,7 @@ use self::{
     pool::{Kit, Pool},
     standing::Tally,
 };
-pub use self::{create::Create, pool::Standings, reach::Reach};
+pub use self::{create::Create, metrics::UpstreamMetrics, pool::Standings, reach::Reach};
 
 /// How long a worker may take to answer a unary call: to start a shell on a loaded machine, or to
 /// wait out the two seconds in which a session's processes die.
@@ -106,6 +109,7 @@ pub struct Upstream {
     key: CapabilityKey,
     hasher: RandomState,
     tally: Arc<Tally>,
+    metrics: UpstreamMetrics,
     standings: watch::Sender<Standings>,
     /// The pool changes as the store's listing does.
     watched: bool,
@@ -167,7 +171,8 @@ impl Upstream {
     ) -> Arc<Self> {
         let upstream = Self::new(key, tasks, drain, choosing, true);
         let (pool, standings) = (Arc::clone(&upstream.pool), upstream.standings.clone());
-        drop(tasks.spawn("workers", pool::keep(pool, workers, standings)));
+        let keeping = pool::keep(pool, workers, standings, upstream.metrics.clone());
+        drop(tasks.spawn("workers", keeping));
         Arc::new(upstream)
     }
 
@@ -178,7 +183,8 @@ impl Upstream {
         choosing: Choosing,
         watched: bool,
     ) -> Self {
-        let tally = Arc::new(Tally::default());
+        let metrics = UpstreamMetrics::default();
+        let tally = Arc::new(Tally::new(metrics.reconnects.clone()));
         let kit = Kit {
             key: key.clone(),
             tasks: tasks.clone(),
@@ -192,12 +198,19 @@ impl Upstream {
             key,
             hasher: RandomState::new(),
             tally,
+            metrics,
             standings: watch::Sender::default(),
             watched,
             labels,
             begun: Begun::default(),
             queue: Semaphore::new(create::QUEUED),
         }
+    }
+
+    /// What is counted of the workers.
+    #[must_use]
+    pub fn metrics(&self) -> &UpstreamMetrics {
+        &self.metrics
     }
 
     /// How the last look at the listing went.

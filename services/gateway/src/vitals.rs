@@ -48,6 +48,8 @@ struct Taken {
 /// What only the gateway's other parts know.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted {
+    /// Live sessions on all workers, where that is known.
+    pub sessions: Option<u64>,
     /// Sockets open here.
     pub sockets: u64,
     /// Refusals told so far.
@@ -133,6 +135,7 @@ fn sample(usage: Option<process::Usage>, busy: Option<f64>, counted: Counted) ->
         timestamp: clock::now_ms(),
         memory: usage.map(|usage| Memory { rss: usage.resident_bytes }),
         cpu: usage.map(|usage| Cpu { user: usage.user_us, system: usage.system_us, usage: busy }),
+        session_count: counted.sessions,
         active_connections: counted.sockets,
     }
 }
@@ -162,7 +165,7 @@ mod tests {
     use super::*;
 
     fn counted(sockets: u64, refusals: u64) -> Counted {
-        Counted { sockets, refusals }
+        Counted { sessions: None, sockets, refusals }
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,8 +4,9 @@
 
 use std::{collections::BTreeMap, env, fmt::Write, fs, time::Duration};
 
-use termfleet_gateway::metrics::EdgeMetrics;
+use termfleet_gateway::{metrics::EdgeMetrics, upstream::UpstreamMetrics};
 use termfleet_runtime::{About, Metrics};
+use termfleet_store::redis::StoreMetrics;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
 const REGENERATE: &str = "TERMFLEET_WRITE_DOCS=1 cargo test -p termfleet --test metrics";
@@ -88,6 +89,7 @@ fn every_metric_has_a_help_and_no_label_can_hold_an_id() {
                 "code",
                 "dialect",
                 "direction",
+                "kind",
                 "left",
                 "limit",
                 "method",
@@ -110,16 +112,23 @@ fn every_metric_has_a_help_and_no_label_can_hold_an_id() {
 
 /// Everything that the parts of this build export.
 fn catalogue() -> BTreeMap<String, Exported> {
-    let parts: [(&str, Register); 3] = [
+    let parts: [(&str, Register); 4] = [
         ("every process", |_| {}),
         ("gateway", |metrics| {
             let _ = EdgeMetrics::register(metrics.part("gateway"));
+            let upstream = UpstreamMetrics::default();
+            upstream.register(&mut metrics.part("gateway"));
+            // What is absent until it is known.
+            upstream.stand(&[]);
         }),
         ("worker", |metrics| {
             let worker = termfleet_worker::metrics::Metrics::register(metrics.part("worker"));
             // What is absent until it is known.
             worker.sampled(Some(0.5), 4096);
             worker.command(Duration::from_secs(1));
+        }),
+        ("gateway and worker of a cluster", |metrics| {
+            let _ = StoreMetrics::register(metrics.part("store"));
         }),
     ];
     let mut all = BTreeMap::<String, Exported>::new();

@@ -1,5 +1,5 @@
-//! What a gateway hands a worker instead of the user's token: who wants to use one session, signed,
-//! for a minute.
+//! What a gateway hands a worker instead of the user's token: who wants to use one session, or one
+//! worker as a whole, signed, for a minute.
 //!
 //! A worker thereby authorises every message by itself, and a worker that is taken over learns
 //! nothing that opens another session or another worker's door a minute later: gateways sign with a
@@ -7,12 +7,12 @@
 
 use serde::Serialize;
 use termfleet_session::{
-    ids::{SessionId, TenantId, UserId},
+    ids::{SessionId, TenantId, UserId, WorkerId},
     role::{Actor, Role},
 };
 
 use crate::{
-    claims::ClaimPath,
+    claims::{ClaimPath, Claims},
     error::{KeyError, MintError, TokenError},
     jws::{self, Kind},
     key::KeySet,
@@ -59,7 +59,12 @@ struct CapabilityClaims<'a> {
     sub: &'a UserId,
     tenant: &'a TenantId,
     role: Role,
-    sid: &'a SessionId,
+    /// What it is for: a session, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a SessionId>,
+    /// … or a worker. Never both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wid: Option<&'a WorkerId>,
     iat: i64,
     exp: i64,
 }
@@ -95,13 +100,37 @@ impl CapabilityKey {
         actor: &Actor,
         now_unix: i64,
     ) -> Result<String, MintError> {
+        self.seal(Some(session), None, actor, now_unix)
+    }
+
+    /// A capability for this worker as a whole: whoever has it reaches no session by it.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn mint_for_worker(
+        &self,
+        worker: &WorkerId,
+        actor: &Actor,
+        now_unix: i64,
+    ) -> Result<String, MintError> {
+        self.seal(None, Some(worker), actor, now_unix)
+    }
+
+    fn seal(
+        &self,
+        sid: Option<&SessionId>,
+        wid: Option<&WorkerId>,
+        actor: &Actor,
+        now_unix: i64,
+    ) -> Result<String, MintError> {
         let claims = CapabilityClaims {
             iss: ISSUER,
             aud: AUDIENCE,
             sub: &actor.user,
             tenant: &actor.tenant,
             role: actor.role,
-            sid: session,
+            sid,
+            wid,
             iat: now_unix,
             exp: now_unix.saturating_add(CAPABILITY_SECONDS),
         };
@@ -133,19 +162,45 @@ impl CapabilityCheck {
         session: &SessionId,
         now_unix: i64,
     ) -> Result<Capability, TokenError> {
-        let opened = jws::open(capability, &self.keys, Kind::Capability)?;
-        let claims = &opened.claims;
-        claims.addressed(ISSUER, AUDIENCE)?;
+        let claims = self.open(capability)?;
         let expires_at = claims.current(now_unix)?;
         if claims.parsed::<SessionId>("sid")? != *session {
             return Err(TokenError::OtherSession);
         }
+        let actor = self.actor(&claims)?;
+        Ok(Capability { session: session.clone(), actor, expires_at })
+    }
+
+    /// Whose capability this is, if it is for this worker as a whole and valid at this Unix second.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify_for_worker(
+        &self,
+        capability: &str,
+        worker: &WorkerId,
+        now_unix: i64,
+    ) -> Result<Actor, TokenError> {
+        let claims = self.open(capability)?;
+        claims.current(now_unix)?;
+        if claims.parsed::<WorkerId>("wid")? != *worker {
+            return Err(TokenError::OtherWorker);
+        }
+        self.actor(&claims)
+    }
+
+    fn open(&self, capability: &str) -> Result<Claims, TokenError> {
+        let claims = jws::open(capability, &self.keys, Kind::Capability)?.claims;
+        claims.addressed(ISSUER, AUDIENCE)?;
+        Ok(claims)
+    }
+
+    fn actor(&self, claims: &Claims) -> Result<Actor, TokenError> {
         let tenant = claims.text_at(&self.tenant, "tenant")?.and_then(|name| name.parse().ok());
-        let actor = Actor {
+        Ok(Actor {
             user: claims.parsed("sub")?,
             tenant: tenant.ok_or(TokenError::Claim("tenant"))?,
             role: claims.role(&self.role)?,
-        };
-        Ok(Capability { session: session.clone(), actor, expires_at })
+        })
     }
 }

@@ -41,6 +41,9 @@ pub enum TokenError {
     /// The right to sweep is good, but for another worker or another time.
     #[error("the capability is for another worker or another time")]
     OtherSweep,
+    /// The capability is good, but for another worker.
+    #[error("the capability is for another worker")]
+    OtherWorker,
 }
 
 impl TokenError {
@@ -56,7 +59,9 @@ impl TokenError {
             | Self::Claim(_)
             | Self::NotYetValid => Code::Unauthorized,
             Self::Expired => Code::TokenExpired,
-            Self::UnknownRole | Self::OtherSession | Self::OtherSweep => Code::Forbidden,
+            Self::UnknownRole | Self::OtherSession | Self::OtherSweep | Self::OtherWorker => {
+                Code::Forbidden
+            }
         }
     }
 }

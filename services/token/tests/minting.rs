@@ -3,7 +3,7 @@
 
 use termfleet_session::{
     code::Code,
-    ids::SessionId,
+    ids::{SessionId, WorkerId},
     role::{Actor, Role},
 };
 use termfleet_token::{
@@ -109,6 +109,21 @@ fn a_capability_is_for_one_session_and_one_minute() {
     // A worker's clock may run a little behind its gateway's, not much.
     assert!(key.verify(&token, &session('a'), NOW - 5).is_ok());
     assert_eq!(key.verify(&token, &session('a'), NOW - 6), Err(TokenError::NotYetValid));
+}
+
+#[test]
+fn a_capability_is_for_one_worker_or_for_one_session_and_never_for_both() {
+    let (one, other): (WorkerId, WorkerId) = ("w1".parse().unwrap(), "w2".parse().unwrap());
+    let signing = CapabilityKey::generate().unwrap();
+    let token = signing.mint_for_worker(&one, &actor(), NOW).unwrap();
+    let key = signing.check();
+    assert_eq!(key.verify_for_worker(&token, &one, NOW), Ok(actor()));
+    assert_eq!(key.verify_for_worker(&token, &other, NOW), Err(TokenError::OtherWorker));
+    assert!(key.verify_for_worker(&token, &one, NOW + 59).is_ok());
+    assert_eq!(key.verify_for_worker(&token, &one, NOW + 60), Err(TokenError::Expired));
+    assert_eq!(key.verify(&token, &session('a'), NOW), Err(TokenError::Claim("sid")));
+    let token = signing.mint(&session('a'), &actor(), NOW).unwrap();
+    assert_eq!(key.verify_for_worker(&token, &one, NOW), Err(TokenError::Claim("wid")));
 }
 
 #[test]

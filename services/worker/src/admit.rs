@@ -8,7 +8,7 @@ use termfleet_proto::{convert::Malformed, worker_v1 as pb};
 use termfleet_runtime::clock;
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{ClientId, SessionId, UserId},
+    ids::{ClientId, SessionId, UserId, WorkerId},
     role::{Actor, Denied, EVERY_TENANT, Operation, Role},
 };
 use termfleet_token::CapabilityCheck;
@@ -22,16 +22,37 @@ pub(crate) fn actor(
     session: &SessionId,
     claimed: Option<pb::Actor>,
 ) -> Result<Actor, Refusal> {
-    let claimed: Actor = claimed
-        .map(Actor::try_from)
-        .transpose()
-        .map_err(malformed)?
-        .ok_or(Refusal::new(Code::BadMessage, "the actor is missing"))?;
+    let claimed = said(claimed)?;
     let shown = key.verify(capability, session, clock::now_unix()).map_err(|error| {
         tracing::debug!(%error, %session, "capability refused");
         Refusal::from(error.code())
     })?;
-    if speaks_for(&shown.actor, &claimed) {
+    only(&shown.actor, claimed)
+}
+
+/// The administrator who asks something of this worker as a whole, if the capability says the same.
+pub(crate) fn administrator(
+    key: &CapabilityCheck,
+    capability: &str,
+    worker: &WorkerId,
+    claimed: Option<pb::Actor>,
+) -> Result<Actor, Refusal> {
+    let claimed = said(claimed)?;
+    let shown = key.verify_for_worker(capability, worker, clock::now_unix()).map_err(|error| {
+        tracing::debug!(%error, "capability refused");
+        Refusal::from(error.code())
+    })?;
+    let actor = only(&shown, claimed)?;
+    if actor.role == Role::Admin { Ok(actor) } else { Err(Code::Forbidden.into()) }
+}
+
+fn said(claimed: Option<pb::Actor>) -> Result<Actor, Refusal> {
+    let claimed = claimed.map(Actor::try_from).transpose().map_err(malformed)?;
+    claimed.ok_or(Refusal::new(Code::BadMessage, "the actor is missing"))
+}
+
+fn only(shown: &Actor, claimed: Actor) -> Result<Actor, Refusal> {
+    if speaks_for(shown, &claimed) {
         Ok(claimed)
     } else {
         Err(Refusal::new(Code::Forbidden, "the capability is for somebody else"))
@@ -129,6 +150,27 @@ mod tests {
             assert_eq!(refused.code, Code::Unauthorized);
         }
         assert_eq!(actor(&key, &forged, &session, None).unwrap_err().code, Code::BadMessage);
+    }
+
+    #[test]
+    fn only_an_administrator_asks_something_of_a_worker_and_of_this_one_alone() {
+        let key = CapabilityKey::generate().unwrap();
+        let (own, other): (WorkerId, WorkerId) = ("w1".parse().unwrap(), "w2".parse().unwrap());
+        let ask = |worker: &WorkerId, shown: &Actor, claimed: &Actor| {
+            let capability = key.mint_for_worker(worker, shown, clock::now_unix()).unwrap();
+            let asked = administrator(&key.check(), &capability, &own, Some(claimed.into()));
+            asked.map_err(|refusal| refusal.code)
+        };
+        let admin = actor_of("root", "acme", Role::Admin);
+        assert_eq!(ask(&own, &admin, &admin).as_ref(), Ok(&admin));
+        assert_eq!(ask(&other, &admin, &admin), Err(Code::Forbidden));
+        let user = actor_of("root", "acme", Role::User);
+        assert_eq!(ask(&own, &user, &user), Err(Code::Forbidden));
+        assert_eq!(ask(&own, &user, &admin), Err(Code::Forbidden));
+        let session: SessionId = "aaaaaaaa-aaaaaaaaaaaaaaaaaaaaaaaaaa".parse().unwrap();
+        let of_session = key.mint(&session, &admin, clock::now_unix()).unwrap();
+        let refused = administrator(&key.check(), &of_session, &own, Some((&admin).into()));
+        assert_eq!(refused.unwrap_err().code, Code::Unauthorized);
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) async fn create(
     request: pb::CreateRequest,
 ) -> Result<record::Session, Refusal> {
     let create = parse(&context, request)?;
-    if context.drain.is_draining() {
+    if context.is_draining() {
         return Err(Code::ServiceUnavailable.into());
     }
     let place = context.registry.reserve(&create.id)?;

@@ -136,6 +136,20 @@ impl worker_server::Worker for Service {
         let ended = sweep::sweep(&self.context, request.into_inner()).await.map_err(refused)?;
         Ok(Response::new(pb::SweepResponse { ended }))
     }
+
+    async fn drain(
+        &self,
+        request: Request<pb::DrainRequest>,
+    ) -> Result<Response<pb::DrainResponse>, Status> {
+        let pb::DrainRequest { draining, actor, capability } = request.into_inner();
+        let (context, own) = (&self.context, &self.context.owner.worker);
+        let actor = admit::administrator(&context.capabilities, &capability, own, actor);
+        let user = actor.map_err(refused)?.user;
+        if context.told_to_drain.send_replace(draining) != draining {
+            tracing::info!(%user, draining, "told whether to take new sessions");
+        }
+        Ok(Response::new(pb::DrainResponse { draining: context.is_draining() }))
+    }
 }
 
 impl Service {

@@ -37,12 +37,14 @@ pub(crate) async fn keep(
     let mut turns = time::interval(Duration::from_millis(RENEW_MS));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut draining = context.drain.is_draining();
+    let mut told = context.told_to_drain.subscribe();
     loop {
         tokio::select! {
             () = context.stop.cancelled() => break,
             _ = turns.tick() => {}
             // Nobody should choose it for half a second more.
             () = context.drain.draining(), if !draining => draining = true,
+            _ = told.changed() => {}
         }
         let said = registration(&context, generation, &offer);
         match time::timeout(WRITE_TIME, workers.register(&said)).await {
@@ -75,6 +77,6 @@ fn registration(context: &Context, generation: Generation, offer: &Offer) -> Reg
         labels,
         backends: BACKENDS.map(str::to_owned).to_vec(),
         storage,
-        draining: context.drain.is_draining(),
+        draining: context.is_draining(),
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     pub(crate) tasks: Tasks,
     pub(crate) drain: Drain,
+    /// An administrator told it to take no new sessions.
+    pub(crate) told_to_drain: watch::Sender<bool>,
     /// Links and sessions end by it.
     pub(crate) stop: CancellationToken,
     /// Why it cannot go on, once that is so.
@@ -97,6 +99,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Takes it no new sessions, because it ends or was told so?
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain.is_draining() || *self.told_to_drain.borrow()
+    }
+
     /// Has another worker process taken over?
     pub(crate) fn is_superseded(&self) -> bool {
         *self.ended.borrow() == Some(Ended::Superseded)
@@ -128,6 +135,7 @@ impl Worker {
             metrics: Metrics::register(metrics),
             tasks,
             drain,
+            told_to_drain: watch::Sender::new(false),
             stop: CancellationToken::new(),
             ended: watch::Sender::new(None),
         });

@@ -1,6 +1,6 @@
 //! What handlers read of a request, each with a problem for what it cannot be.
 
-use std::{sync::Arc, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
@@ -117,8 +117,8 @@ impl Paged {
         page(self.cursor.as_deref(), self.limit)
     }
 
-    /// The project that a listing of projects goes on after.
-    pub(super) fn after_project(&self) -> Result<Option<ProjectId>, Refused> {
+    /// The name that a listing by name goes on after.
+    pub(super) fn after_name<T: FromStr>(&self) -> Result<Option<T>, Refused> {
         let after = self.cursor.as_deref().map(str::parse).transpose();
         after.map_err(|_| Refusal::from(StoreError::BadCursor).into())
     }

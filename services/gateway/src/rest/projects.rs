@@ -42,7 +42,7 @@ async fn list(
     Caller(caller): Caller,
     Query(paged): Query<Paged>,
 ) -> Answer<Json<ProjectPage>> {
-    let (after, limit) = (paged.after_project()?, paged.limit()?);
+    let (after, limit) = (paged.after_name()?, paged.limit()?);
     let (projects, more) = edge.sessions.projects(&caller.actor, after.as_ref(), limit).await?;
     let last = projects.last().map(|(project, _)| project.to_string());
     let projects = projects.into_iter().map(|(project, counts)| counted(project, counts)).collect();

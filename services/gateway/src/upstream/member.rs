@@ -14,7 +14,11 @@ use std::{
     time::Duration,
 };
 
-use termfleet_proto::worker_v1::worker_client::WorkerClient;
+use jiff::Timestamp;
+use termfleet_proto::{
+    rest::workers::{Worker, WorkerState},
+    worker_v1::worker_client::WorkerClient,
+};
 use termfleet_session::ids::WorkerId;
 use termfleet_store::{Registration, Storage};
 use tokio::{sync::watch, time::Instant};
@@ -72,6 +76,10 @@ struct State {
     registration: Option<Registration>,
     /// It is in the listing.
     listed: bool,
+    /// It takes no new sessions, by its newest word.
+    draining: bool,
+    /// How it stood when that was last looked at, and since when.
+    stood: (WorkerState, Timestamp),
     /// Creations sent to it since it last told its load.
     placed: u32,
     used: Instant,
@@ -129,6 +137,8 @@ impl Member {
             way,
             registration: registration.cloned(),
             listed: true,
+            draining: registration.is_some_and(|said| said.draining),
+            stood: (WorkerState::Healthy, Timestamp::now()),
             placed: 0,
             used: Instant::now(),
         });
@@ -181,7 +191,7 @@ impl Member {
             return Some(Candidate {
                 id,
                 healthy: true,
-                draining: false,
+                draining: state.draining,
                 capacity: u32::MAX,
                 load: 0,
                 labels: Default::default(),
@@ -192,13 +202,62 @@ impl Member {
         Some(Candidate {
             id,
             healthy: !self.health.is_bad(),
-            draining: said.draining,
+            draining: state.draining,
             capacity: said.capacity,
             load: said.load.saturating_add(state.placed),
             labels: said.labels.clone(),
             backends: said.backends.clone(),
             storage: said.storage,
         })
+    }
+
+    /// How it stands now.
+    pub(super) fn stand(&self) -> WorkerState {
+        self.look(&mut self.lock()).0
+    }
+
+    /// How many sessions it has, by its own word; none of one that has left the listing.
+    pub(super) fn load(&self) -> Option<u32> {
+        let state = self.lock();
+        if state.listed { state.registration.as_ref().map(|said| said.load) } else { Some(0) }
+    }
+
+    /// As an administrator sees it.
+    pub(super) fn shown(&self) -> Worker {
+        let mut state = self.lock();
+        let (stands, since) = self.look(&mut state);
+        let said = state.registration.clone();
+        let said = said.as_ref();
+        Worker {
+            id: self.id.to_string(),
+            state: stands,
+            since,
+            incarnation: said.map(|said| said.owner.incarnation.to_string()),
+            address: said.map(|said| said.address.clone()),
+            capacity: said.map(|said| said.capacity),
+            load: said.map(|said| said.load),
+            labels: said.map(|said| said.labels.clone()).unwrap_or_default(),
+            backends: said.map(|said| said.backends.clone()).unwrap_or_default(),
+            storage: said.map(|said| said.storage.name().to_owned()),
+        }
+    }
+
+    /// It answered whether it takes new sessions: that is newer than the listing.
+    pub(super) fn told_draining(&self, draining: bool) {
+        self.lock().draining = draining;
+    }
+
+    fn look(&self, state: &mut State) -> (WorkerState, Timestamp) {
+        let stands = match (state.listed, state.draining, self.health.is_bad()) {
+            (false, _, _) | (true, false, true) => WorkerState::Unreachable,
+            // One that ends says both, and is still there.
+            (true, true, _) => WorkerState::Draining,
+            (true, false, false) => WorkerState::Healthy,
+        };
+        if state.stood.0 != stands {
+            state.stood = (stands, Timestamp::now());
+        }
+        state.stood
     }
 
     pub(super) fn storage(&self) -> Storage {
@@ -215,7 +274,7 @@ impl Member {
             known.owner != registration.owner || known.generation != registration.generation
         });
         state.registration = Some(registration.clone());
-        (state.listed, state.placed) = (true, 0);
+        (state.listed, state.draining, state.placed) = (true, registration.draining, 0);
         if moved || another {
             let channel = way.channel();
             state.way = way;
@@ -345,5 +404,24 @@ mod tests {
         assert!(member.candidate().is_none());
         member.registered(&registration(0), way());
         assert!(member.candidate().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_stands_as_it_says_since_it_does_and_out_of_the_listing_it_is_unreachable() {
+        let member = member();
+        let first = member.shown();
+        assert_eq!((first.state, first.load), (WorkerState::Healthy, Some(0)));
+        assert_eq!(member.shown().since, first.since);
+        member.told_draining(true);
+        assert!(member.candidate().unwrap().draining);
+        let drained = member.shown();
+        assert!(drained.state == WorkerState::Draining && drained.since >= first.since);
+        // What was listed before it answered holds until it is listed again.
+        member.registered(&Registration { draining: true, ..registration(3) }, way());
+        assert_eq!((member.stand(), member.load()), (WorkerState::Draining, Some(3)));
+        member.registered(&registration(3), way());
+        assert_eq!(member.stand(), WorkerState::Healthy);
+        assert!(member.vanished());
+        assert_eq!((member.stand(), member.load()), (WorkerState::Unreachable, Some(0)));
     }
 }

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,6 +22,7 @@ use tokio::{
 
 use super::{
     member::{Member, Way},
+    metrics::UpstreamMetrics,
     placement::Candidate,
     reach::{Reach, Refused},
     standing::Tally,
@@ -104,6 +106,18 @@ impl Pool {
         self.members().values().filter_map(|member| member.candidate()).collect()
     }
 
+    /// So many from there on, by name.
+    pub(super) fn from(&self, from: Bound<&WorkerId>, most: usize) -> Vec<Arc<Member>> {
+        let members = self.members();
+        let range = members.range::<WorkerId, _>((from, Bound::Unbounded));
+        range.take(most).map(|(_, member)| Arc::clone(member)).collect()
+    }
+
+    /// Everybody, by name.
+    pub(super) fn everybody(&self) -> Vec<Arc<Member>> {
+        self.members().values().cloned().collect()
+    }
+
     /// Where workers have their projects' files.
     pub(super) fn storages(&self) -> Vec<Storage> {
         self.members().values().map(|member| member.storage()).collect()
@@ -173,17 +187,24 @@ pub(super) async fn keep(
     pool: Arc<Pool>,
     workers: Arc<dyn Workers>,
     standings: watch::Sender<Standings>,
+    metrics: UpstreamMetrics,
 ) {
     let drain = pool.kit.drain.child_token();
     let reading = async {
         let mut turns = time::interval(READ_EVERY);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut known = false;
         loop {
             tokio::select! {
                 _ = turns.tick() => {}
                 () = pool.asked.notified() => time::sleep(READ_AGAIN).await,
             }
             let store = read(&pool, &*workers).await;
+            known |= store;
+            if known {
+                let all: Vec<_> = pool.everybody().iter().map(|one| one.stand()).collect();
+                metrics.stand(&all);
+            }
             pool.rounds.send_modify(|round| *round += 1);
             let reachable = pool.candidates().iter().filter(|worker| worker.healthy).count();
             let now = Standings { store, workers: reachable };

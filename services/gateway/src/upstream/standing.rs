@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use prometheus_client::metrics::counter::Counter;
 use termfleet_session::ids::WorkerId;
 use tokio::sync::watch;
 
@@ -17,6 +18,7 @@ pub(super) struct Tally {
     // Short and private: held for an addition.
     links: Mutex<BTreeMap<WorkerId, u32>>,
     standing: watch::Sender<bool>,
+    reconnects: Counter,
 }
 
 /// One link's entry in the tally.
@@ -25,9 +27,16 @@ pub(super) struct Standing {
     tally: Arc<Tally>,
     worker: WorkerId,
     counted: AtomicBool,
+    /// It stood, broke, and does not stand again yet.
+    broken: AtomicBool,
 }
 
 impl Tally {
+    /// With the counter of links that stand again.
+    pub(super) fn new(reconnects: Counter) -> Self {
+        Self { reconnects, ..Self::default() }
+    }
+
     pub(super) fn watch(&self) -> watch::Receiver<bool> {
         self.standing.subscribe()
     }
@@ -56,15 +65,26 @@ impl Tally {
 
 impl Standing {
     pub(super) fn new(tally: &Arc<Tally>, worker: &WorkerId) -> Self {
-        let counted = AtomicBool::new(false);
-        Self { tally: Arc::clone(tally), worker: worker.clone(), counted }
+        let (counted, broken) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { tally: Arc::clone(tally), worker: worker.clone(), counted, broken }
     }
 
     /// This link stands.
     pub(super) fn gained(&self) {
         if !self.counted.swap(true, Ordering::AcqRel) {
             self.count(|count| count.saturating_add(1));
+            if self.broken.swap(false, Ordering::AcqRel) {
+                self.tally.reconnects.inc();
+            }
         }
+    }
+
+    /// This link is gone, and nobody wanted that.
+    pub(super) fn broke(&self) {
+        if self.counted.load(Ordering::Acquire) {
+            self.broken.store(true, Ordering::Release);
+        }
+        self.lost();
     }
 
     /// This link is gone.
@@ -80,5 +100,34 @@ impl Standing {
                 *count = by(*count);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What counts as a reconnection.
+
+    use super::*;
+
+    #[test]
+    fn a_link_that_broke_and_stands_again_is_a_reconnection_and_nothing_else_is() {
+        let reconnects = Counter::default();
+        let tally = Arc::new(Tally::new(reconnects.clone()));
+        let worker = "w1".parse().unwrap();
+        tally.add(&worker);
+        let link = Standing::new(&tally, &worker);
+        // Attempts that come to nothing before the first one.
+        link.broke();
+        link.gained();
+        // It moved, or fell asleep.
+        link.lost();
+        link.gained();
+        assert_eq!(reconnects.get(), 0);
+        link.broke();
+        link.broke();
+        assert!(!*tally.watch().borrow());
+        link.gained();
+        assert_eq!(reconnects.get(), 1);
+        assert!(*tally.watch().borrow());
     }
 }

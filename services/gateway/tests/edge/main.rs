@@ -21,3 +21,4 @@ mod sessions;
 mod slow;
 mod tenancy;
 mod tickets;
+mod workers;

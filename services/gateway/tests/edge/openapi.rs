@@ -40,6 +40,8 @@ async fn it_describes_every_endpoint_and_the_sign_in() {
         ("/api/terminal/metrics/sessions/{id}", &["get"]),
         ("/api/terminal/metrics/system", &["get"]),
         ("/api/terminal/alerts", &["get", "put"]),
+        ("/api/terminal/workers", &["get"]),
+        ("/api/terminal/workers/{id}/drain", &["post", "delete"]),
     ] {
         for method in methods {
             assert!(json["paths"][path][method]["responses"].is_object(), "{method} {path}");

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A worker in the listing, as long as this lives.
-struct Listed(JoinHandle<()>);
+pub(crate) struct Listed(JoinHandle<()>);
 
 impl Drop for Listed {
     fn drop(&mut self) {
@@ -28,7 +28,7 @@ impl Drop for Listed {
     }
 }
 
-fn registration(address: &str) -> Registration {
+pub(crate) fn registration(address: &str) -> Registration {
     Registration {
         owner: owner(),
         generation: Generation::new(1),
@@ -42,7 +42,7 @@ fn registration(address: &str) -> Registration {
     }
 }
 
-fn listed(store: &Arc<MemoryStore>, said: Registration) -> Listed {
+pub(crate) fn listed(store: &Arc<MemoryStore>, said: Registration) -> Listed {
     let store = Arc::clone(store);
     Listed(tokio::spawn(async move {
         while store.register(&said).await.is_ok() {
@@ -58,12 +58,12 @@ fn unreachable(store: &Arc<MemoryStore>, name: &str, address: &str) -> Listed {
     listed(store, said)
 }
 
-async fn gateway() -> Server {
+pub(crate) async fn gateway() -> Server {
     Setup { watched: true, ..Setup::without_auth() }.start().await
 }
 
 /// A worker that plays its sessions, and where it listens.
-async fn played(server: &Server) -> (Fake, String) {
+pub(crate) async fn played(server: &Server) -> (Fake, String) {
     let fake = Fake::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -71,7 +71,7 @@ async fn played(server: &Server) -> (Fake, String) {
     (fake, address)
 }
 
-async fn create(server: &Server, project: &str) -> Result<Session, Refusal> {
+pub(crate) async fn create(server: &Server, project: &str) -> Result<Session, Refusal> {
     let user = "dev".parse().unwrap();
     let actor = Actor { tenant: TenantId::of_user(&user), user, role: Role::Admin };
     let project_id = project.parse().unwrap();

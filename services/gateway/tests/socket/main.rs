@@ -26,3 +26,4 @@ mod suspension;
 mod text;
 mod turns;
 mod voice;
+mod workers;

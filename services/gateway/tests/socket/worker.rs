@@ -37,6 +37,8 @@ struct State {
     heard: Vec<gateway_frame::Frame>,
     /// How often it was asked what it knows of a session.
     described: HashMap<String, u64>,
+    /// It was told to take no new sessions.
+    draining: bool,
     /// Links are refused.
     deaf: bool,
 }

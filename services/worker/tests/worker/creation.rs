@@ -197,3 +197,33 @@ async fn variables_that_run_code_are_refused_here_too() {
         .unwrap_err();
     assert_eq!(code(&status), Code::BadMessage);
 }
+
+#[tokio::test]
+async fn a_worker_that_was_told_to_drain_takes_no_sessions_until_it_is_told_otherwise() {
+    let stage = Stage::new().await;
+    let session = stage.create().await;
+    let gateway = stage.gateway().await;
+    let root = actor("root", Role::Admin);
+    let told = async |draining, by: &Actor| {
+        let worker = "w1".parse().unwrap();
+        let now = termfleet_runtime::clock::now_unix();
+        let capability = stage.key.mint_for_worker(&worker, by, now).unwrap();
+        let request = pb::DrainRequest { draining, actor: Some(by.into()), capability };
+        let answer = gateway.client.clone().drain(request).await;
+        answer.map(|answer| answer.into_inner().draining).map_err(|status| code(&status))
+    };
+    assert_eq!(told(true, &ann()).await, Err(Code::Forbidden));
+    // Twice is fine.
+    assert_eq!(told(true, &root).await, Ok(true));
+    assert_eq!(told(true, &root).await, Ok(true));
+    let refused = stage.create_with(|_| {}).await.unwrap_err();
+    assert_eq!(code(&refused), Code::ServiceUnavailable);
+    let viewer = gateway.attach(&session, &Client::new(&ann(), 1)).await;
+    viewer.types("echo still-$((1+1))\n").await;
+    viewer.shows("still-2\r\n").await;
+    assert_eq!(told(false, &root).await, Ok(false));
+    stage.create().await;
+    // A process that ends takes none whatever it is told.
+    stage.drain();
+    assert_eq!(told(false, &root).await, Ok(true));
+}

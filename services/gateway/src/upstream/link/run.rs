@@ -69,7 +69,10 @@ pub(in crate::upstream) async fn run(
             changed = course.changed() => changed.map_err(|_| Broken::Gone).and(Err(Broken::Moved)),
         };
         link.broken();
-        standing.lost();
+        match &ended {
+            Ok(()) | Err(Broken::Moved | Broken::Gone) => standing.lost(),
+            Err(_) => standing.broke(),
+        }
         let Err(broken) = ended else { return };
         if drain.is_draining() && link.is_idle() {
             return;

@@ -79,6 +79,15 @@ impl Worker for Fake {
         Ok(Response::new(pb::CreateResponse { record: Some((&session).into()) }))
     }
 
+    async fn drain(
+        &self,
+        request: Request<pb::DrainRequest>,
+    ) -> Result<Response<pb::DrainResponse>, Status> {
+        let draining = request.into_inner().draining;
+        self.lock().draining = draining;
+        Ok(Response::new(pb::DrainResponse { draining }))
+    }
+
     async fn close(
         &self,
         request: Request<pb::CloseRequest>,
@@ -134,6 +143,11 @@ impl Worker for Fake {
 }
 
 impl Fake {
+    /// Was it told to take no new sessions?
+    pub(crate) fn is_draining(&self) -> bool {
+        self.lock().draining
+    }
+
     /// Notes that a session is stopped, or goes on; unless a test wants it refused.
     async fn turn(&self, id: &str, to: Stand) -> Result<Session, Status> {
         if let Some(refusal) = self.lock().shell(id).immovable.clone() {

@@ -1,0 +1,108 @@
+//! The workers, for administrators: which there are, and which of them takes no new sessions.
+
+use std::sync::Arc;
+
+use axum::{Json, Router, extract::State, routing};
+use termfleet_proto::rest::{
+    Problem,
+    workers::{OneWorker, WorkerPage},
+};
+use termfleet_session::{
+    code::Code,
+    ids::WorkerId,
+    role::{Actor, Role},
+};
+
+use super::{
+    Answer,
+    extract::{Caller, Name, Paged, Query},
+};
+use crate::{edge::Edge, problem::Refused, upstream::no_such_worker};
+
+/// The routes.
+pub(super) fn router() -> Router<Arc<Edge>> {
+    Router::new()
+        .route("/api/terminal/workers", routing::get(list))
+        .route("/api/terminal/workers/{id}/drain", routing::post(drain).delete(undo))
+}
+
+/// List the workers that the gateway which answers knows, by name.
+#[utoipa::path(
+    get, path = "/api/terminal/workers", tag = "workers",
+    params(Paged),
+    responses(
+        (status = 200, description = "A page of them", body = WorkerPage),
+        (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN: it takes an administrator", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn list(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Query(paged): Query<Paged>,
+) -> Answer<Json<WorkerPage>> {
+    administrator(&caller.actor)?;
+    let (after, limit) = (paged.after_name()?, paged.limit()?);
+    let (workers, more) = edge.upstream.workers(after.as_ref(), limit);
+    let last = workers.last().map(|worker| worker.id.clone());
+    Ok(Json(WorkerPage { workers, next_cursor: last.filter(|_| more) }))
+}
+
+/// Tell a worker to take no new sessions; those that it has go on. Asking again is fine. It holds
+/// until it is undone or the worker's process ends.
+#[utoipa::path(
+    post, path = "/api/terminal/workers/{id}/drain", tag = "workers",
+    params(("id" = String, Path, description = "The worker, `[A-Za-z0-9._-]{1,64}`")),
+    responses(
+        (status = 200, description = "The worker as it is now", body = OneWorker),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN: it takes an administrator", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "PROCESS_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "CONNECTION_FAILED: the worker could not be asked", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "CONNECTION_TIMEOUT: the worker did not answer", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn drain(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Name(name): Name,
+) -> Answer<Json<OneWorker>> {
+    tell(&edge, &caller.actor, &name, true).await
+}
+
+/// Let a worker take new sessions again. One whose process is ending stays as it is.
+#[utoipa::path(
+    delete, path = "/api/terminal/workers/{id}/drain", tag = "workers",
+    params(("id" = String, Path, description = "The worker, `[A-Za-z0-9._-]{1,64}`")),
+    responses(
+        (status = 200, description = "The worker as it is now", body = OneWorker),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN: it takes an administrator", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "PROCESS_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "CONNECTION_FAILED: the worker could not be asked", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "CONNECTION_TIMEOUT: the worker did not answer", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn undo(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Name(name): Name,
+) -> Answer<Json<OneWorker>> {
+    tell(&edge, &caller.actor, &name, false).await
+}
+
+async fn tell(edge: &Edge, actor: &Actor, name: &str, draining: bool) -> Answer<Json<OneWorker>> {
+    administrator(actor)?;
+    let id: WorkerId = name.parse().map_err(|_| no_such_worker())?;
+    let worker = edge.upstream.drain(&id, draining, actor).await?;
+    tracing::info!(user = %actor.user, worker = %id, draining, "a worker was told");
+    Ok(Json(OneWorker { worker }))
+}
+
+fn administrator(actor: &Actor) -> Result<(), Refused> {
+    if actor.role == Role::Admin { Ok(()) } else { Err(Code::Forbidden.into()) }
+}
