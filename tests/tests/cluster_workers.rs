@@ -1,15 +1,16 @@
-//! A worker may die: its shells do not, and nobody loses a byte. It may be drained: others take
-//! what comes then.
+//! A worker may die: its shells do not, and nobody loses a byte. It may be full or drained: others
+//! take what comes then.
 #![allow(clippy::unwrap_used)]
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use termfleet_tests::{
     client::Terminal,
     cluster::{Builder, Cluster, User},
     dev::is_alive,
     wait::until,
 };
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn after_kill_9_a_worker_goes_on_over_the_same_ptyhost_byte_exact() -> Result<()> {
@@ -149,5 +150,37 @@ async fn a_drained_worker_keeps_its_sessions_and_takes_no_others_until_that_is_u
     assert_eq!(worker_of(&ann, &id).await?, drained);
     let system = "/api/terminal/workers/no-such-worker/drain";
     assert_eq!(root.http().post(system, Value::Null).await?.json()["code"], 3003);
+    cluster.end().await
+}
+
+#[tokio::test]
+async fn a_full_worker_sends_creations_to_another_and_where_all_are_full_one_waits_in_vain()
+-> Result<()> {
+    let builder = Builder::default().workers(2).gateways(1).without_nginx();
+    let cluster = builder.worker_config("capacity = 2\nstorage = \"shared\"\n").start().await?;
+    let ann = cluster.user("ann").await?;
+    let mut sessions = Vec::new();
+    let mut of_worker = std::collections::BTreeMap::<String, u32>::new();
+    for _ in 0..4 {
+        let id = ann.http().create("p").await?;
+        *of_worker.entry(worker_of(&ann, &id).await?).or_default() += 1;
+        sessions.push(id);
+    }
+    assert_eq!(of_worker.values().copied().collect::<Vec<_>>(), [2, 2], "{of_worker:?}");
+
+    let begun = Instant::now();
+    let refused = ann.http().post("/api/terminal/sessions", json!({ "projectId": "p" })).await?;
+    let waited = begun.elapsed();
+    let problem = refused.json();
+    assert_eq!((refused.status.as_u16(), &problem["code"]), (503, &json!(5002)), "{problem}");
+    assert!(problem["retryAfterMs"].as_u64().is_some_and(|ms| ms > 0), "{problem}");
+    assert!(refused.headers.contains_key("retry-after"));
+    // It waits for room for two seconds, and for no more.
+    assert!((1.5..6.0).contains(&waited.as_secs_f64()), "{waited:?}");
+
+    let ended = ann.http().delete(&format!("/api/terminal/sessions/{}", sessions[0])).await?;
+    assert_eq!(ended.status, 200, "{}", ended.text());
+    let id = ann.http().create("p").await?;
+    assert!(!sessions.contains(&id));
     cluster.end().await
 }
