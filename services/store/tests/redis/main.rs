@@ -10,6 +10,7 @@ mod crashes;
 mod faults;
 mod gateways;
 mod limits;
+mod measured;
 mod once;
 mod start;
 mod tls;
