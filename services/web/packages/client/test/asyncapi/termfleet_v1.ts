@@ -167,7 +167,11 @@ export const TERMFLEET_V1: Dialect = {
     unsubscribed: says("Nothing follows any more.", { projectId: project }),
     session_created: says("A session appeared.", { session: rest("Session") }),
     session_updated: says("A session's record changed.", { session: rest("Session") }),
-    session_closed: says("A session ended.", { sessionId: text, reason: text, "exitCode?": whole }),
+    session_closed: says("A session ended.", {
+      sessionId: text,
+      reason: described("`exited`, `closed` or `idle`; later versions may know more.", text),
+      "exitCode?": whole,
+    }),
     draining: says("This server goes away: open another socket first, then leave.", {
       retryAfterMs: count,
     }),
