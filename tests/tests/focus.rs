@@ -6,7 +6,8 @@ use http::Method;
 use serde_json::{Value, json};
 use termfleet_tests::{
     client::{Connect, Incoming, Socket},
-    dev::Dev,
+    dev::{Builder, Dev},
+    home::Home,
     http::Http,
 };
 
@@ -122,5 +123,43 @@ async fn who_decides_by_an_old_version_is_told_the_new_one() -> Result<()> {
     assert_eq!((status, &problem["code"]), (409, &json!(1005)));
     assert_eq!(problem["focusState"]["version"], first["version"]);
     assert_eq!(stage.put(change(1, &first["version"])).await?.0, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_focused_session_is_measured_for_whoever_sits_at_it() -> Result<()> {
+    let home = Home::new()?;
+    let config = home.path().join("measures.toml");
+    std::fs::write(&config, "[monitoring]\nmetrics_interval_ms = 200\n")?;
+    let dev = Builder::default().arg("--config").arg(config.display().to_string()).start().await?;
+    let http = Http::new(dev.address(), dev.token());
+    let ids = vec![http.create("shop").await?, http.create("shop").await?];
+    let stage = Stage { dev, http, ids };
+    let mut text = stage.speaking("/terminal", "terminal.v1").await?;
+    for id in &stage.ids {
+        text.send(&json!({ "type": "send_input", "sessionId": id, "payload": "\r" })).await?;
+    }
+    let focused = &stage.ids[1];
+    let set_focus =
+        json!({ "type": "set_focus", "sessionId": focused, "payload": { "focused": true } });
+    text.send(&set_focus).await?;
+    let mut measured = Value::Null;
+    // What a shell holds is known once its worker has looked.
+    for _ in 0..20 {
+        let update = text.message("metrics_update").await?;
+        assert_eq!(
+            (&update["sessionId"], &update["payload"]["viewers"]),
+            (&json!(focused), &json!(1))
+        );
+        measured = update["payload"].clone();
+        if measured["memoryBytes"].is_u64() {
+            break;
+        }
+    }
+    assert!(measured["memoryBytes"].as_u64().is_some_and(|bytes| bytes > 100_000), "{measured}");
+    assert!(measured["bytesOut"].as_u64().is_some_and(|bytes| bytes > 0), "{measured}");
+    let asked = stage.http.get(&format!("/api/terminal/metrics/sessions/{focused}")).await?;
+    let fields = |of: &Value| -> Vec<String> { of.as_object().unwrap().keys().cloned().collect() };
+    assert_eq!(fields(&asked.json()["metrics"]), fields(&measured));
     Ok(())
 }
