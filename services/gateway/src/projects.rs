@@ -18,7 +18,7 @@ use termfleet_session::{
     ids::{Alias, ProjectId, SessionId, TenantId},
     record::Session,
 };
-use termfleet_store::{Bus, Directory, Focus, StoreError};
+use termfleet_store::{Bus, Directory, Focus, Hint, StoreError, Subscription};
 use tokio::sync::{
     OnceCell,
     broadcast::{self, error::RecvError},
@@ -61,7 +61,12 @@ struct Arrival {
 
 /// Sessions that are created from now on, as far as this gateway hears of it.
 #[derive(Debug)]
-pub(crate) struct Arrivals(broadcast::Receiver<Arrival>);
+pub(crate) struct Arrivals {
+    /// By this gateway, or in a project that is watched here.
+    here: broadcast::Receiver<Arrival>,
+    /// By any gateway, in one tenant.
+    tenant: Option<Subscription>,
+}
 
 /// Something that happened in a project.
 #[derive(Debug, Clone)]
@@ -126,7 +131,16 @@ impl Projects {
 
     /// Sessions that are created from now on: by this gateway, or in a project that is watched here.
     pub(crate) fn arrivals(&self) -> Arrivals {
-        Arrivals(self.0.arrivals.subscribe())
+        Arrivals { here: self.0.arrivals.subscribe(), tenant: None }
+    }
+
+    /// Also those that any other gateway creates in this tenant, as long as somebody here waits for
+    /// one. Without the store's answer there are less announcements, and no less sessions.
+    pub(crate) async fn widen(&self, arrivals: &mut Arrivals, tenant: &TenantId) {
+        match self.0.bus.subscribe_creations(tenant).await {
+            Ok(subscription) => arrivals.tenant = Some(subscription),
+            Err(error) => tracing::debug!(%error, "creations elsewhere are not heard of"),
+        }
     }
 
     /// Watches a project: its news from now on, and its focus as it is.
@@ -179,17 +193,40 @@ impl Arrivals {
     /// Cancel-safe.
     pub(crate) async fn of(&mut self, name: &str) {
         loop {
-            match self.0.recv().await {
-                Ok(Arrival { id, alias }) => {
-                    let alias = alias.as_ref().map(Alias::as_str);
-                    if id.as_str() == name || alias == Some(name) {
-                        return;
-                    }
-                }
-                Err(RecvError::Lagged(_)) => return,
-                Err(RecvError::Closed) => std::future::pending().await,
+            let arrival = tokio::select! {
+                arrival = self.here.recv() => match arrival {
+                    Ok(arrival) => arrival,
+                    Err(RecvError::Lagged(_)) => return,
+                    Err(RecvError::Closed) => std::future::pending().await,
+                },
+                hint = heard(&mut self.tenant) => match hint {
+                    Hint::Creation { id, alias } => Arrival { id, alias },
+                    Hint::Session { .. } | Hint::Focus { .. } | Hint::Resync => return,
+                },
+            };
+            if arrival.is(name) {
+                return;
             }
         }
+    }
+}
+
+impl Arrival {
+    fn is(&self, name: &str) -> bool {
+        let alias = self.alias.as_ref().map(Alias::as_str);
+        self.id.as_str() == name || alias == Some(name)
+    }
+}
+
+/// The next hint; none ever comes where nobody subscribed, or from a store that is gone.
+async fn heard(subscription: &mut Option<Subscription>) -> Hint {
+    let hint = match subscription {
+        Some(subscription) => subscription.recv().await,
+        None => None,
+    };
+    match hint {
+        Some(hint) => hint,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Hints that a project's sessions have changed.
+//! Hints that a project's sessions have changed, and that sessions were created in a tenant.
 //!
 //! A hint is never a truth: it may be lost, late or doubled. Who hears one reads the record; who
 //! subscribes reads the listing after it, once, and again at every [`Hint::Resync`]. The store
@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use termfleet_session::{
     focus::FocusSet,
-    ids::{ProjectId, SessionId, TenantId},
+    ids::{Alias, ProjectId, SessionId, TenantId},
 };
 use tokio::sync::{
     broadcast::{self, error::RecvError},
@@ -42,6 +42,13 @@ pub trait Bus: Send + Sync {
         project: &ProjectId,
     ) -> Result<Subscription, StoreError>;
 
+    /// Hints about what is created in a tenant, in any of its projects, from now on: for whoever waits
+    /// for a session and does not know where it will be.
+    ///
+    /// # Errors
+    /// Only `Unavailable`.
+    async fn subscribe_creations(&self, tenant: &TenantId) -> Result<Subscription, StoreError>;
+
     /// How often the store may have lost something: the number grows after every reconnection to it
     /// and whenever it turns out to be another one. Whoever sees it grow writes its own truth again
     /// within two seconds, idempotently. In memory it never grows.
@@ -66,6 +73,15 @@ pub enum Hint {
     Focus {
         /// Of several sets the one with the highest version holds.
         set: FocusSet,
+    },
+    /// A session has a record now; told to those who subscribe to a tenant's creations, and nothing
+    /// else is told to them.
+    Creation {
+        /// The session.
+        id: SessionId,
+        /// The client's own name for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alias: Option<Alias>,
     },
     /// Hints were lost: read the listing and the focus again.
     Resync,
@@ -102,10 +118,18 @@ impl Subscription {
     }
 }
 
-pub(crate) type Name = (TenantId, ProjectId);
-type Senders = HashMap<Name, broadcast::Sender<Hint>>;
+/// What hints are about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    /// One project.
+    Project(TenantId, ProjectId),
+    /// What is created in a tenant.
+    Creations(TenantId),
+}
 
-/// Local fan-out: whoever subscribes in this process, by project.
+type Senders = HashMap<Subject, broadcast::Sender<Hint>>;
+
+/// Local fan-out: whoever subscribes in this process, by what.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Topics {
     // Short and private: held for a look-up and a send, which never blocks.
@@ -113,18 +137,17 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
-    pub(crate) fn subscribe(&self, tenant: &TenantId, project: &ProjectId) -> Subscription {
-        let name = (tenant.clone(), project.clone());
+    pub(crate) fn subscribe(&self, subject: Subject) -> Subscription {
         let hints = lock(&self.senders)
-            .entry(name.clone())
+            .entry(subject.clone())
             .or_insert_with(|| broadcast::channel(HINTS).0)
             .subscribe();
-        Subscription { hints, _topic: Topic { name, senders: Arc::downgrade(&self.senders) } }
+        Subscription { hints, _topic: Topic { subject, senders: Arc::downgrade(&self.senders) } }
     }
 
-    pub(crate) fn publish(&self, tenant: &TenantId, project: &ProjectId, hint: Hint) {
+    pub(crate) fn publish(&self, subject: &Subject, hint: Hint) {
         let senders = lock(&self.senders);
-        if let Some(sender) = senders.get(&(tenant.clone(), project.clone())) {
+        if let Some(sender) = senders.get(subject) {
             // Nobody listens any more: the last subscriber's drop is about to remove the topic.
             let _ = sender.send(hint);
         }
@@ -133,8 +156,8 @@ impl Topics {
 
 /// For a store whose hints come from elsewhere.
 impl Topics {
-    /// The projects that somebody watches.
-    pub(crate) fn names(&self) -> HashSet<Name> {
+    /// What somebody listens to.
+    pub(crate) fn subjects(&self) -> HashSet<Subject> {
         lock(&self.senders).keys().cloned().collect()
     }
 
@@ -145,11 +168,11 @@ impl Topics {
     }
 }
 
-/// Removes a topic with its last subscriber, so that topics are as many as watched projects. It
+/// Removes a topic with its last subscriber, so that topics are as many as somebody listens to. It
 /// does not keep the store alive: a subscriber hears of the store's end.
 #[derive(Debug)]
 struct Topic {
-    name: Name,
+    subject: Subject,
     senders: Weak<Mutex<Senders>>,
 }
 
@@ -157,8 +180,8 @@ impl Drop for Topic {
     fn drop(&mut self) {
         let Some(senders) = self.senders.upgrade() else { return };
         let mut senders = lock(&senders);
-        if senders.get(&self.name).is_some_and(|sender| sender.receiver_count() == 0) {
-            senders.remove(&self.name);
+        if senders.get(&self.subject).is_some_and(|sender| sender.receiver_count() == 0) {
+            senders.remove(&self.subject);
         }
     }
 }
@@ -174,27 +197,26 @@ mod tests {
 
     use super::*;
 
-    fn place() -> (TenantId, ProjectId) {
-        ("acme".parse().unwrap(), "shop".parse().unwrap())
+    fn shop() -> Subject {
+        Subject::Project("acme".parse().unwrap(), "shop".parse().unwrap())
     }
 
     fn publish(topics: &Topics, version: u64) {
-        let (tenant, project) = place();
         let id = format!("{}-{}", "a".repeat(8), "b".repeat(26)).parse().unwrap();
-        topics.publish(&tenant, &project, Hint::Session { what: What::Updated, id, version });
+        topics.publish(&shop(), Hint::Session { what: What::Updated, id, version });
     }
 
     fn version(hint: Option<Hint>) -> Option<u64> {
         match hint {
             Some(Hint::Session { version, .. }) => Some(version),
-            Some(Hint::Focus { .. } | Hint::Resync) | None => None,
+            Some(Hint::Focus { .. } | Hint::Creation { .. } | Hint::Resync) | None => None,
         }
     }
 
     #[tokio::test]
     async fn a_slow_subscriber_is_told_to_read_again_and_then_hears_the_newest() {
-        let (topics, (tenant, project)) = (Topics::default(), place());
-        let mut hints = topics.subscribe(&tenant, &project);
+        let topics = Topics::default();
+        let mut hints = topics.subscribe(shop());
         let last = HINTS as u64 + 1;
         (1..=last).for_each(|version| publish(&topics, version));
         assert_eq!(hints.recv().await, Some(Hint::Resync));
@@ -205,9 +227,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_topic_goes_with_its_last_subscriber_and_not_before() {
-        let (topics, (tenant, project)) = (Topics::default(), place());
-        let one = topics.subscribe(&tenant, &project);
-        let mut two = topics.subscribe(&tenant, &project);
+        let topics = Topics::default();
+        let one = topics.subscribe(shop());
+        let mut two = topics.subscribe(shop());
         drop(one);
         publish(&topics, 1);
         assert_eq!(version(two.recv().await), Some(1));
@@ -223,12 +245,18 @@ mod tests {
         let text = format!(r#"{{"session":{{"what":"created","id":"{id}","version":7}}}}"#);
         assert_eq!(serde_json::to_string(&hint).unwrap(), text);
         assert_eq!(serde_json::from_str::<Hint>(&text).unwrap(), hint);
+
+        let alias = Some("mine".parse().unwrap());
+        let creation = Hint::Creation { id: id.parse().unwrap(), alias };
+        let text = format!(r#"{{"creation":{{"id":"{id}","alias":"mine"}}}}"#);
+        assert_eq!(serde_json::to_string(&creation).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Hint>(&text).unwrap(), creation);
     }
 
     #[tokio::test]
     async fn a_subscriber_hears_of_the_stores_end() {
-        let (topics, (tenant, project)) = (Topics::default(), place());
-        let mut hints = topics.subscribe(&tenant, &project);
+        let topics = Topics::default();
+        let mut hints = topics.subscribe(shop());
         drop(topics);
         assert_eq!(hints.recv().await, None);
     }

@@ -215,6 +215,8 @@ promises! { $
         only_the_projects_own_subscribers_hear,
         what_changes_nothing_or_only_activity_is_not_told,
         an_assertion_after_a_loss_is_heard_as_a_creation,
+        a_creation_is_heard_in_its_tenant_by_its_names_and_nothing_else_is,
+        a_record_that_was_lost_is_heard_as_a_creation_in_its_tenant,
     }
     focus {
         a_change_is_read_back_and_told_step_by_step,

@@ -82,6 +82,12 @@ impl Keys {
         format!("{}:{{a:{tenant}/{alias}}}:alias", self.namespace)
     }
 
+    /// Hints about what is created in a tenant: a channel.
+    #[must_use]
+    pub fn created(&self, tenant: &TenantId) -> String {
+        format!("{}:{{a:{}}}:created", self.namespace, plain(tenant))
+    }
+
     /// The sessions and reservations of a user: a sorted set.
     #[must_use]
     pub fn user_sessions(&self, tenant: &TenantId, user: &UserId) -> String {
@@ -218,6 +224,7 @@ mod tests {
             (keys.focus(&tenant, &project), "tf:{afjih3r2}:focus:acme/shop".into()),
             (keys.events(&tenant, &project), "tf:{afjih3r2}:events:acme/shop".into()),
             (keys.alias(&tenant, &alias), "tf:{a:acme/mine}:alias".into()),
+            (keys.created(&tenant), "tf:{a:acme}:created".into()),
             (keys.user_sessions(&tenant, &user), "tf:{u:acme/ann}:sessions".into()),
             (keys.user_requests(&tenant, &user), "tf:{u:acme/ann}:requests".into()),
             (keys.user_tokens(&tenant, &user), "tf:{u:acme/ann}:tokens".into()),

@@ -31,7 +31,7 @@ use self::{
     tickets::Drawer, workers::Fleet,
 };
 use crate::{
-    bus::{Bus, Subscription, Topics},
+    bus::{Bus, Subject, Subscription, Topics},
     change::Change,
     clock::{Clock, SystemClock},
     directory::{Directory, Fence, Reservation, Timings, Touch, Untouched},
@@ -119,8 +119,8 @@ impl MemoryStore {
         let now = Now::of(self.clock.now_ms());
         book.expire(now);
         let answer = operation(&mut book, now);
-        for (tenant, project, hint) in book.hints() {
-            self.topics.publish(&tenant, &project, hint);
+        for (subject, hint) in book.hints() {
+            self.topics.publish(&subject, hint);
         }
         answer
     }
@@ -291,7 +291,11 @@ impl Bus for MemoryStore {
         tenant: &TenantId,
         project: &ProjectId,
     ) -> Result<Subscription, StoreError> {
-        Ok(self.topics.subscribe(tenant, project))
+        Ok(self.topics.subscribe(Subject::Project(tenant.clone(), project.clone())))
+    }
+
+    async fn subscribe_creations(&self, tenant: &TenantId) -> Result<Subscription, StoreError> {
+        Ok(self.topics.subscribe(Subject::Creations(tenant.clone())))
     }
 
     fn losses(&self) -> watch::Receiver<u64> {

@@ -46,7 +46,7 @@ pub use self::{
     metrics::StoreMetrics,
 };
 use crate::{
-    bus::{Bus, Subscription},
+    bus::{Bus, Subject, Subscription},
     directory::Timings,
     error::StoreError,
     keys::{Keys, NAMESPACE},
@@ -155,7 +155,11 @@ impl Bus for RedisStore {
         tenant: &TenantId,
         project: &ProjectId,
     ) -> Result<Subscription, StoreError> {
-        self.hints.subscribe(tenant, project).await
+        self.hints.subscribe(Subject::Project(tenant.clone(), project.clone())).await
+    }
+
+    async fn subscribe_creations(&self, tenant: &TenantId) -> Result<Subscription, StoreError> {
+        self.hints.subscribe(Subject::Creations(tenant.clone())).await
     }
 
     fn losses(&self) -> watch::Receiver<u64> {

@@ -180,8 +180,10 @@ pub(super) async fn find_patiently(
     let Some(_place) = edge.waiters.take() else {
         return Err(Refusal::new(Code::ResourceExhausted, "too many wait for their sessions"));
     };
+    let mut looked = Instant::now();
+    edge.projects.widen(&mut arrivals, &Sessions::home(&actor)).await;
     for wait in LOOKS_MS {
-        let due = Instant::now() + Duration::from_millis(wait);
+        let due = looked + Duration::from_millis(wait);
         loop {
             let announced = time::timeout_at(due, arrivals.of(&name)).await;
             let found = look().await;
@@ -193,6 +195,7 @@ pub(super) async fn find_patiently(
                 break;
             }
         }
+        looked = Instant::now();
     }
     Err(Refusal::new(Code::SessionNotFound, NEVER_CAME))
 }

@@ -83,6 +83,8 @@ impl Keeper {
                     self.look_up(&project, &id, what).await;
                 }
                 Event::Heard(Hint::Focus { set }) => project.heard(&set),
+                // That is told to those who wait in the whole tenant.
+                Event::Heard(Hint::Creation { .. }) => {}
                 Event::Heard(Hint::Resync) => {
                     self.lost_at = Some(Instant::now());
                     self.make_good(&project).await;

@@ -1,10 +1,14 @@
 //! What watchers of a project hear, and what its gateway brings back to a store that lost it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use termfleet_session::{
     focus::{FocusSet, Step},
-    ids::{ProjectId, SessionId, Tag, TenantId},
+    ids::{Epoch, ProjectId, SessionId, Tag, TenantId},
+    limits::DEFAULT_SIZE,
+    record::{Counters, Mode},
+    state::Status,
 };
 use termfleet_store::MemoryStore;
 use tokio::time::timeout;
@@ -18,6 +22,40 @@ fn place() -> (TenantId, ProjectId) {
 fn id(n: u8) -> SessionId {
     let (tenant, project) = place();
     SessionId::new(&Tag::of(&tenant, &project), [n; 16])
+}
+
+/// A session of that alias that a worker of that tenant brings to the store.
+async fn create(store: &MemoryStore, tenant: &str, alias: &str) -> Session {
+    let (tenant, project): (TenantId, ProjectId) = (tenant.parse().unwrap(), place().1);
+    let at = Timestamp::now();
+    let session = Session {
+        id: SessionId::new(&Tag::of(&tenant, &project), [1; 16]),
+        tenant,
+        project,
+        user: "ann".parse().unwrap(),
+        alias: Some(alias.parse().unwrap()),
+        owner: None,
+        epoch: Epoch::new(1),
+        status: Status::Active,
+        mode: Mode::Normal,
+        tab_name: "1".to_owned(),
+        layout: None,
+        theme: None,
+        labels: BTreeMap::new(),
+        shell: "/bin/sh".to_owned(),
+        current_path: "/".to_owned(),
+        environment: BTreeMap::new(),
+        size: DEFAULT_SIZE,
+        process_id: None,
+        created_at: at,
+        updated_at: at,
+        last_activity_at: at,
+        suspended_at: None,
+        counters: Counters::default(),
+        exit: None,
+        ended_by: None,
+    };
+    store.assert(session).await.unwrap()
 }
 
 fn projects(store: &Arc<MemoryStore>) -> Projects {
@@ -98,4 +136,23 @@ async fn what_the_store_lost_of_a_watched_set_is_asserted_in_turn() {
     assert!(after.version > known.version && after.members.is_empty(), "{after:?}");
     let stored = store.focused(&tenant, &project).await.unwrap();
     assert_eq!(stored.version, after.version);
+}
+
+#[tokio::test]
+async fn who_waits_in_a_tenant_hears_of_its_creations_by_any_gateway_and_of_no_others() {
+    let (store, (tenant, _)) = (Arc::new(MemoryStore::new()), place());
+    let (here, elsewhere) = (projects(&store), projects(&store));
+    let mut waiting = here.arrivals();
+    here.widen(&mut waiting, &tenant).await;
+    let mut narrow = here.arrivals();
+    let soon = Duration::from_millis(50);
+    create(&store, "umbrella", "mine").await;
+    assert!(timeout(soon, waiting.of("mine")).await.is_err(), "somebody else's");
+    let made = create(&store, "acme", "mine").await;
+    timeout(Duration::from_secs(5), waiting.of("mine")).await.unwrap();
+    assert!(timeout(soon, narrow.of("mine")).await.is_err(), "only the store knows of it");
+    elsewhere.announce(&made);
+    assert!(timeout(soon, narrow.of("mine")).await.is_err(), "that was another gateway");
+    here.announce(&made);
+    timeout(Duration::from_secs(5), narrow.of("mine")).await.unwrap();
 }

@@ -58,7 +58,7 @@ async fn told(hints: &mut Subscription) -> FocusSet {
     loop {
         match timeout(DEADLINE, hints.recv()).await {
             Ok(Some(Hint::Focus { set })) => return set,
-            Ok(Some(Hint::Session { .. })) => {}
+            Ok(Some(Hint::Session { .. } | Hint::Creation { .. })) => {}
             other => panic!("expected a focus set, got {other:?}"),
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use termfleet_session::{
-    ids::SessionId,
+    ids::{Alias, SessionId},
     record::{Counters, Patch, Session},
     state::Status,
 };
@@ -104,4 +104,43 @@ pub(super) async fn an_assertion_after_a_loss_is_heard_as_a_creation<S: Stage>(s
         let (what, id, _) = heard(&mut hints).await;
         assert_eq!((what, &id), (expected, &lost.id));
     }
+}
+
+async fn creation(hints: &mut Subscription) -> (SessionId, Option<Alias>) {
+    match timeout(DEADLINE, hints.recv()).await {
+        Ok(Some(Hint::Creation { id, alias })) => (id, alias),
+        other => panic!("expected a creation, got {other:?}"),
+    }
+}
+
+pub(super) async fn a_creation_is_heard_in_its_tenant_by_its_names_and_nothing_else_is<S: Stage>(
+    stage: &S,
+) {
+    let store = &**stage.store();
+    let tenant = Plan::new().reservation().tenant;
+    let mut one = store.subscribe_creations(&tenant).await.unwrap();
+    let mut two = store.subscribe_creations(&tenant).await.unwrap();
+    create(store, &Plan::new().tenant("umbrella").alias("theirs")).await.unwrap();
+    store.reserve(&Plan::new().alias("reserved").reservation()).await.unwrap();
+    let named = create(store, &Plan::new().alias("mine")).await.unwrap();
+    store.patch(&named.id, renamed("renamed")).await.unwrap();
+    close(store, &named.id).await;
+    let other = create(store, &Plan::new().project("other").user("bob")).await.unwrap();
+    for hints in [&mut one, &mut two] {
+        assert_eq!(creation(hints).await, (named.id.clone(), Some("mine".parse().unwrap())));
+        assert_eq!(creation(hints).await, (other.id.clone(), None));
+    }
+}
+
+pub(super) async fn a_record_that_was_lost_is_heard_as_a_creation_in_its_tenant<S: Stage>(
+    stage: &S,
+) {
+    let store = &**stage.store();
+    let lost = Plan::new().running();
+    let mut hints = store.subscribe_creations(&lost.tenant).await.unwrap();
+    store.assert(lost.clone()).await.unwrap();
+    store.assert(Session { current_path: "/srv/moved".into(), ..lost.clone() }).await.unwrap();
+    let next = create(store, &Plan::new()).await.unwrap();
+    assert_eq!(creation(&mut hints).await.0, lost.id);
+    assert_eq!(creation(&mut hints).await.0, next.id);
 }

@@ -17,15 +17,15 @@ use super::{
     repeats::Repeats,
 };
 use crate::{
-    bus::{Hint, What},
+    bus::{Hint, Subject, What},
     directory::{Reservation, Timings},
     error::StoreError,
     repeat::Request,
     rule,
 };
 
-/// A hint and the project it is about.
-pub(super) type Published = (TenantId, ProjectId, Hint);
+/// A hint and what it is about.
+pub(super) type Published = (Subject, Hint);
 
 /// Everything that is under the store's lock.
 #[derive(Debug, Default)]
@@ -197,7 +197,11 @@ impl Book {
         };
         self.version = now.ms.max(self.version + 1);
         let hint = Hint::Session { what, id: session.id.clone(), version: self.version };
-        self.hint((session.tenant.clone(), session.project.clone(), hint));
+        self.hint((Subject::Project(session.tenant.clone(), session.project.clone()), hint));
+        if what == What::Created {
+            let creation = Hint::Creation { id: session.id.clone(), alias: session.alias.clone() };
+            self.hint((Subject::Creations(session.tenant.clone()), creation));
+        }
         self.unfocus_if_away(&session, now);
         self.write_quietly(session)
     }

@@ -10,7 +10,10 @@ use termfleet_session::{
 };
 
 use super::{Now, book::Book};
-use crate::{bus::Hint, error::StoreError};
+use crate::{
+    bus::{Hint, Subject},
+    error::StoreError,
+};
 
 /// The focus sets, by project.
 #[derive(Debug, Default)]
@@ -116,7 +119,7 @@ impl Book {
 
     fn publish_focus(&mut self, tenant: &TenantId, project: &ProjectId, set: &FocusSet) {
         let hint = Hint::Focus { set: set.clone() };
-        self.hint((tenant.clone(), project.clone(), hint));
+        self.hint((Subject::Project(tenant.clone(), project.clone()), hint));
     }
 
     /// Is it one of the project's unclosed sessions?

@@ -1,5 +1,5 @@
-//! The connection for subscriptions: one for all projects that this process watches, and one channel
-//! of each.
+//! The connection for subscriptions: one for all projects that this process watches and all tenants
+//! whose creations somebody here waits for, and one channel of each.
 //!
 //! Publications are at most once, so this connection proves itself: every few seconds it is sent a
 //! probe, by the other connection and through the whole of Redis. One that does not come back in time
@@ -17,7 +17,6 @@ use std::{
 
 use redis::{Msg, PushInfo, PushKind, RedisResult, aio::MultiplexedConnection};
 use termfleet_runtime::Backoff;
-use termfleet_session::ids::{ProjectId, TenantId};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{self, Instant},
@@ -30,7 +29,7 @@ use super::{
     keeper::random_name,
 };
 use crate::{
-    bus::{Hint, Subscription, Topics},
+    bus::{Hint, Subject, Subscription, Topics},
     error::StoreError,
     keys::Keys,
 };
@@ -46,17 +45,15 @@ const ASKED: usize = 256;
 /// Waits between attempts to connect.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-type Name = (TenantId, ProjectId);
-
 /// Subscribes for this process.
 pub(super) struct Hints {
     topics: Topics,
     asks: mpsc::Sender<Ask>,
 }
 
-/// Somebody wants to hear of a project, and waits until it is so.
+/// Somebody wants to hear of something, and waits until it is so.
 struct Ask {
-    name: Name,
+    subject: Subject,
     heard: oneshot::Sender<()>,
 }
 
@@ -75,15 +72,11 @@ impl Hints {
         (Self { topics, asks }, listener)
     }
 
-    pub(super) async fn subscribe(
-        &self,
-        tenant: &TenantId,
-        project: &ProjectId,
-    ) -> Result<Subscription, StoreError> {
+    pub(super) async fn subscribe(&self, subject: Subject) -> Result<Subscription, StoreError> {
         // Before Redis is asked, so that the listener finds the topic whenever it looks.
-        let subscription = self.topics.subscribe(tenant, project);
+        let subscription = self.topics.subscribe(subject.clone());
         let (heard, hearing) = oneshot::channel();
-        let ask = Ask { name: (tenant.clone(), project.clone()), heard };
+        let ask = Ask { subject, heard };
         let unavailable = StoreError::Unavailable { retry_after_ms: FAILOVER_MS };
         self.asks.try_send(ask).map_err(|_| unavailable.clone())?;
         match time::timeout(RESPONSE_TIMEOUT, hearing).await {
@@ -111,7 +104,7 @@ struct Line {
     pushed: mpsc::Receiver<PushInfo>,
     /// Something was pushed that had no room.
     overflowed: Arc<AtomicBool>,
-    channels: HashMap<String, Name>,
+    channels: HashMap<String, Subject>,
     /// Until when a probe must be back.
     probed: Option<Instant>,
 }
@@ -163,13 +156,21 @@ impl Listener {
             Ok(())
         };
         let mut connection = self.dialer.listener(attempt, push).await?;
-        let names = self.topics.names().into_iter();
+        let subjects = self.topics.subjects().into_iter();
         let channels: HashMap<_, _> =
-            names.map(|name| (self.keys.events(&name.0, &name.1), name)).collect();
+            subjects.map(|subject| (self.channel(&subject), subject)).collect();
         let mut wanted: Vec<_> = channels.keys().map(String::as_str).collect();
         wanted.push(&self.probe);
         connection.subscribe(&wanted).await?;
         Ok(Line { connection, pushed, overflowed, channels, probed: None })
+    }
+
+    /// Where hints about it are published.
+    fn channel(&self, subject: &Subject) -> String {
+        match subject {
+            Subject::Project(tenant, project) => self.keys.events(tenant, project),
+            Subject::Creations(tenant) => self.keys.created(tenant),
+        }
     }
 
     /// Returns when the connection is gone.
@@ -221,20 +222,20 @@ impl Listener {
         let channel = message.get_channel_name();
         if channel == self.probe {
             line.probed = None;
-        } else if let Some((tenant, project)) = line.channels.get(channel) {
+        } else if let Some(subject) = line.channels.get(channel) {
             // What we cannot read is of a later version; what has changed is read anyway.
             let hint = serde_json::from_slice(message.get_payload_bytes()).unwrap_or(Hint::Resync);
-            self.topics.publish(tenant, project, hint);
+            self.topics.publish(subject, hint);
         }
         Ok(())
     }
 
     async fn watch(&self, line: &mut Line, ask: Ask) -> Result<(), Broken> {
-        let Ask { name, heard } = ask;
-        let channel = self.keys.events(&name.0, &name.1);
+        let Ask { subject, heard } = ask;
+        let channel = self.channel(&subject);
         if !line.channels.contains_key(&channel) {
             line.connection.subscribe(&channel).await.map_err(|_| Broken)?;
-            line.channels.insert(channel, name);
+            line.channels.insert(channel, subject);
         }
         // Who has given up meanwhile does not wait for it.
         let _ = heard.send(());
@@ -243,11 +244,11 @@ impl Listener {
 
     /// Sends the next probe, and leaves the channels that nobody watches any more.
     async fn probe(&self, line: &mut Line) -> Result<(), Broken> {
-        let watched = self.topics.names();
+        let watched = self.topics.subjects();
         let left: Vec<_> = line
             .channels
             .iter()
-            .filter(|(_, name)| !watched.contains(name))
+            .filter(|(_, subject)| !watched.contains(subject))
             .map(|(channel, _)| channel.clone())
             .collect();
         if !left.is_empty() {

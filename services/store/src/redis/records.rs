@@ -25,7 +25,7 @@ use super::{
     script::{READ, WRITE},
 };
 use crate::{
-    bus::What,
+    bus::{Hint, What},
     directory::{Limits, Reservation},
     error::StoreError,
     rule::{self, Now, Step},
@@ -139,6 +139,13 @@ impl RedisStore {
         let owner = owner.map(|owner| format!("{}/{}", owner.worker, owner.incarnation));
         let (owner, record) = (owner.unwrap_or_default(), show(session)?);
         let channel = self.keys.events(tenant, project);
+        let (created, creation) = match told {
+            Some(What::Created) => {
+                let creation = Hint::Creation { id: id.clone(), alias: session.alias.clone() };
+                (self.keys.created(tenant), show(&creation)?)
+            }
+            Some(What::Updated | What::Closed) | None => Default::default(),
+        };
         let active = session.last_activity_at.as_millisecond().max(0).unsigned_abs();
         let args = [
             (&stored.revision).into(),
@@ -155,6 +162,8 @@ impl RedisStore {
             (&unfocus.text).into(),
             (&unfocus.hint).into(),
             unfocus.kept_ms.into(),
+            (&created).into(),
+            (&creation).into(),
         ];
         self.client.run(&WRITE, &keys, &args).await
     }

@@ -5,7 +5,8 @@
 --       6 last activity in ms, 7 when the record of a closed session goes ('' of an open one),
 --       8 channel, 9 what to tell ('' for nothing), 10 '1' if the session must not be focused after,
 --       11 the focus that was read ('' for none), 12 the focus without it ('' if it has none),
---       13 what is told of that, 14 how long it is kept in ms (0 for ever)
+--       13 what is told of that, 14 how long it is kept in ms (0 for ever),
+--       15 channel of the tenant's creations ('' if it is none), 16 what to tell there
 -- Result: 1 if it was written, 0 if somebody else wrote or the reservation expired
 local now = now_ms()
 local stored = redis.call('HMGET', KEYS[1], 'revision', 'until', 'epoch')
@@ -39,6 +40,9 @@ end
 if ARGV[9] ~= '' then
   redis.call('PUBLISH', ARGV[8], '{"session":{"what":"' .. ARGV[9] .. '","id":"' .. ARGV[2]
     .. '","version":' .. whole(version) .. '}}')
+end
+if ARGV[15] ~= '' then
+  redis.call('PUBLISH', ARGV[15], ARGV[16])
 end
 if ARGV[12] ~= '' then
   if ARGV[14] == '0' then
