@@ -23,6 +23,7 @@ use crate::{
     connection::Waiters,
     edge::Edge,
     focus::Focuses,
+    hooks::Hooks,
     http::{Requests, Server},
     idle,
     measuring::Measuring,
@@ -77,6 +78,8 @@ pub struct Parts {
     pub sweeps: Arc<dyn Sweeps>,
     /// What resume tickets are known by, on all gateways of the cluster.
     pub resume: ResumeKey,
+    /// Who is asked before sessions begin and end, and told after.
+    pub hooks: Arc<dyn Hooks>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
     /// The web terminal.
@@ -123,6 +126,7 @@ impl Gateway {
             sockets,
             sweeps,
             resume,
+            hooks,
             upstream,
             pages,
             drain,
@@ -142,6 +146,7 @@ impl Gateway {
         let sessions = Sessions::new(sessions::Parts {
             directory: Arc::clone(&directory),
             upstream: Arc::clone(&upstream),
+            hooks,
             focuses,
             auto_focus_new: config.focus.auto_focus_new,
             limits: limits.sessions,

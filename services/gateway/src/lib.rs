@@ -18,6 +18,7 @@ pub mod dialect;
 pub mod admit;
 
 pub mod focus;
+pub mod hooks;
 pub mod idle;
 pub mod projects;
 pub mod sessions;

@@ -25,9 +25,11 @@ use tracing::Span;
 
 use crate::{
     focus::Focuses,
+    hooks::{Creation, Hooks},
     upstream::{Create, Upstream},
 };
 
+mod ending;
 mod focus;
 mod live;
 mod projects;
@@ -43,6 +45,7 @@ const UNDER_WAY_RETRY_MS: u64 = 1_000;
 pub struct Sessions {
     directory: Arc<dyn Directory>,
     upstream: Arc<Upstream>,
+    hooks: Arc<dyn Hooks>,
     focuses: Focuses,
     auto_focus_new: bool,
     limits: Limits,
@@ -57,6 +60,8 @@ pub struct Parts {
     pub directory: Arc<dyn Directory>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
+    /// Who is asked before they begin and end, and told after.
+    pub hooks: Arc<dyn Hooks>,
     /// Which of them are focused.
     pub focuses: Focuses,
     /// A new one is focused at once.
@@ -85,8 +90,9 @@ impl Sessions {
     /// Sessions of that directory, run by the workers of that upstream.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { directory, upstream, focuses, auto_focus_new, limits, size, tasks } = parts;
-        Self { directory, upstream, focuses, auto_focus_new, limits, size, tasks }
+        let Parts { directory, upstream, hooks, focuses, auto_focus_new, limits, size, tasks } =
+            parts;
+        Self { directory, upstream, hooks, focuses, auto_focus_new, limits, size, tasks }
     }
 
     /// Where this actor's new sessions, projects and aliases live: an administrator of every
@@ -103,7 +109,8 @@ impl Sessions {
     /// Starts a session.
     ///
     /// # Errors
-    /// `FORBIDDEN`, `BAD_MESSAGE`, a limit, a taken alias, or why no worker could start it.
+    /// `FORBIDDEN`, `BAD_MESSAGE`, a limit, a taken alias, a hook's refusal, or why no worker could
+    /// start it.
     pub async fn create(&self, actor: &Actor, request: CreateSession) -> Result<Session, Refusal> {
         self.create_once(actor, request, None).await
     }
@@ -263,22 +270,6 @@ impl Sessions {
         Ok(self.directory.patch(&session.id, patch.checked()?).await?)
     }
 
-    /// Ends a session; one that has ended already stays as it is.
-    ///
-    /// # Errors
-    /// As [`Sessions::find`], or why its worker could not be asked.
-    pub async fn close(&self, actor: &Actor, name: &str) -> Result<Session, Refusal> {
-        let session = self.find(actor, Operation::Delete, name).await?;
-        if !session.status.is_alive() {
-            return Ok(session);
-        }
-        match self.upstream.close(&session, actor).await {
-            // Somebody else ended it between our look and the worker's.
-            Err(refusal) if refusal.code == Code::SessionEnded => Ok(session),
-            answer => answer,
-        }
-    }
-
     async fn id_of(&self, actor: &Actor, name: &str) -> Result<Option<SessionId>, Refusal> {
         if let Ok(id) = name.parse() {
             return Ok(Some(id));
@@ -330,6 +321,9 @@ impl Sessions {
         reservation: Reservation,
         create: Create,
     ) -> Result<Session, Refusal> {
+        self.hooks.before_create(&creation(&create)).await?;
+        let by = create.actor.clone();
+        let create = Create { reserved_at_ms: clock::now_ms(), ..create };
         self.directory.reserve(&reservation).await?;
         let host = self.host(&reservation).await;
         let started = self.upstream.create(create, host.as_ref()).await;
@@ -341,6 +335,7 @@ impl Sessions {
         }
         if let Ok(session) = &started {
             self.focuses.projects().announce(session);
+            self.hooks.after_create(&by, session).await;
             self.auto_focus(session).await;
         }
         started
@@ -371,6 +366,18 @@ fn repeatable(
     let body = serde_json::to_vec(request).map_err(|_| Code::InternalError)?;
     let body = Sha256::digest(&body).into();
     Ok(Request { tenant: Sessions::home(actor), user: actor.user.clone(), key, body })
+}
+
+/// What a hook is asked about.
+fn creation(create: &Create) -> Creation {
+    Creation {
+        actor: create.actor.clone(),
+        session: create.id.clone(),
+        tenant: create.tenant.clone(),
+        project: create.project.clone(),
+        project_path: create.project_path.clone(),
+        config: create.config.clone(),
+    }
 }
 
 fn under_way() -> Refusal {

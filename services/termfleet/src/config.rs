@@ -10,6 +10,7 @@ mod auth;
 mod cluster;
 mod focus;
 mod gateway;
+mod hooks;
 mod limits;
 mod monitoring;
 mod process;
@@ -46,6 +47,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         worker::SECTION,
         session::SECTION,
         focus::SECTION,
+        hooks::SECTION,
         process::SECTION,
         streaming::SECTION,
         security::SECTION,
@@ -74,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) session: session::Session,
     /// The focus sets of projects.
     pub(crate) focus: focus::Focus,
+    /// Who is asked before sessions begin and end, and told after.
+    pub(crate) hooks: hooks::Hooks,
     /// What a session runs.
     pub(crate) process: process::Process,
     /// How output is kept.
@@ -105,6 +109,7 @@ impl Settings {
             worker: worker::parse(values),
             session: session::parse(values),
             focus: focus::parse(values),
+            hooks: hooks::parse(values),
             process: process::parse(values),
             streaming: streaming::parse(values),
             security: security::parse(values),

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::{self, Usage},
     config::{self, Settings},
+    hooks,
     listen::{Doors, Urls},
     redis, role,
     web::WebTerminal,
@@ -61,6 +62,7 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
         sockets: store.clone(),
         sweeps: store,
         resume,
+        hooks: hooks::start(settings, metrics.part("hooks"), &tasks, &drain),
         upstream,
         pages: Arc::new(WebTerminal),
         drain: drain.clone(),

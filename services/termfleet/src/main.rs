@@ -21,10 +21,12 @@ mod token;
 mod worker;
 
 mod holder;
+mod hooks;
 mod listen;
 mod redis;
 mod role;
 mod state;
+mod tls;
 mod web;
 
 use std::process::ExitCode;

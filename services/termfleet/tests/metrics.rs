@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, env, fmt::Write, fs, time::Duration};
 
-use termfleet_gateway::{metrics::EdgeMetrics, upstream::UpstreamMetrics};
+use termfleet_gateway::{hooks::HookMetrics, metrics::EdgeMetrics, upstream::UpstreamMetrics};
 use termfleet_runtime::{About, Metrics};
 use termfleet_store::redis::StoreMetrics;
 
@@ -120,6 +120,7 @@ fn catalogue() -> BTreeMap<String, Exported> {
             upstream.register(&mut metrics.part("gateway"));
             // What is absent until it is known.
             upstream.stand(&[]);
+            let _ = HookMetrics::register(metrics.part("hooks"));
         }),
         ("worker", |metrics| {
             let worker = termfleet_worker::metrics::Metrics::register(metrics.part("worker"));

@@ -12,6 +12,7 @@ use termfleet_gateway::{
     Asset, Config, Edge, Gateway, Parts,
     auth::CookieName,
     config::{self, Limits},
+    hooks::NoHooks,
     upstream::{Choosing, Upstream, WorkerEndpoint},
     ws::Site,
 };
@@ -131,6 +132,7 @@ impl Setup {
             sockets: store.clone(),
             sweeps: store.clone(),
             resume: ResumeKey::generate().unwrap(),
+            hooks: Arc::new(NoHooks),
             focus: store.clone(),
             upstream: if self.watched {
                 Upstream::watch(store.clone(), Choosing::default(), capabilities, &tasks, &drain)

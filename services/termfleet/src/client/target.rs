@@ -1,12 +1,9 @@
 //! Which server, and who asks: from flags, variables, or what `dev` wrote for the same user.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -16,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use crate::{
     cli::{Server as Options, Usage},
     state::StateDir,
+    tls,
 };
 
 /// How long a connection may take to stand: beyond it the next server is tried.
@@ -149,20 +147,11 @@ fn read(path: &Path) -> Result<String> {
 
 /// Trusts what the system trusts, and these certificates.
 fn connector(ca: Option<&Path>) -> Result<TlsConnector> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = ca {
-        let certificates: Vec<_> = CertificateDer::pem_slice_iter(read(path)?.as_bytes())
-            .collect::<Result<_, _>>()
-            .map_err(|_| anyhow!(Usage(format!("--ca {}: no PEM file", path.display()))))?;
-        roots.add_parsable_certificates(certificates);
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    let pem = ca.map(read).transpose()?;
+    tls::connector(pem.as_deref()).map_err(|error| match ca {
+        Some(path) => anyhow!(Usage(format!("--ca {}: {error}", path.display()))),
+        None => error,
+    })
 }
 
 #[cfg(test)]

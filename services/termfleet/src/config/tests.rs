@@ -13,11 +13,11 @@ fn resolved(flags: &[(&str, &str)]) -> Resolved {
 }
 
 /// What is wrong with these values.
-fn told(flags: &[(&str, &str)]) -> String {
+pub(super) fn told(flags: &[(&str, &str)]) -> String {
     Settings::parse(&mut resolved(flags)).err().map(|told| told.to_string()).unwrap_or_default()
 }
 
-fn settings(flags: &[(&str, &str)]) -> Settings {
+pub(super) fn settings(flags: &[(&str, &str)]) -> Settings {
     Settings::parse(&mut resolved(flags)).unwrap()
 }
 

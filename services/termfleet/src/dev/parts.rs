@@ -31,6 +31,7 @@ use tower::service_fn;
 use super::{ABOUT, Given};
 use crate::{
     holder::{self, Holding},
+    hooks,
     state::StateDir,
     web::WebTerminal,
 };
@@ -112,6 +113,7 @@ pub(super) async fn start(
         sweeps: store,
         // Nobody else ever needs to know a ticket of this process.
         resume: ResumeKey::generate()?,
+        hooks: hooks::start(settings, metrics.part("hooks"), tasks, drain),
         upstream,
         pages: Arc::new(WebTerminal),
         drain: drain.clone(),
