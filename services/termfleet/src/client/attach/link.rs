@@ -249,3 +249,36 @@ fn refused(server: &Server, error: Error) -> Failed {
         error => Failed::Away(anyhow!(error).context(format!("{} does not answer", server.url()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Which ticket a client comes back with.
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn keep(ticket: &Ticket, message: serde_json::Value) {
+        ticket.keep(&serde_json::from_value(message).unwrap());
+    }
+
+    #[test]
+    fn the_newest_ticket_is_shown_and_a_message_without_leaves_it() {
+        let (ticket, url) = (Ticket::default(), || "ws://host/terminal".to_owned());
+        assert_eq!(ticket.onto(url()), "ws://host/terminal");
+        keep(
+            &ticket,
+            json!({ "type": "welcome", "connectionId": "c1", "heartbeatMs": 15_000,
+                    "user": { "id": "ann", "role": "user", "tenant": "~ann" },
+                    "server": { "version": "1", "instance": "g1" },
+                    "limits": { "maxMessageBytes": 1, "maxInputBytes": 1, "maxChannels": 1,
+                                "windowBytes": 1 },
+                    "resumeTicket": "one" }),
+        );
+        // Whoever dials next has a clone.
+        assert_eq!(ticket.clone().onto(url()), "ws://host/terminal?resume=one");
+        keep(&ticket, json!({ "type": "heartbeat", "serverTime": 1, "resumeTicket": "two" }));
+        keep(&ticket, json!({ "type": "heartbeat", "serverTime": 2 }));
+        assert_eq!(ticket.onto(url()), "ws://host/terminal?resume=two");
+    }
+}
