@@ -14,7 +14,7 @@ use tokio::{net::TcpStream, process::Command};
 
 use crate::{
     home::{Home, command_line, gone, signal},
-    openssl::openssl,
+    openssl::self_signed,
     ports,
     process::Process,
     wait::{until, within},
@@ -60,28 +60,7 @@ impl Nginx {
     ) -> Result<Self> {
         let folder = home.folder("nginx")?;
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        openssl(&[
-            &"req",
-            &"-x509",
-            &"-newkey",
-            &"ec",
-            &"-pkeyopt",
-            &"ec_paramgen_curve:P-256",
-            &"-nodes",
-            &"-days",
-            &"1",
-            &"-subj",
-            &"/CN=localhost",
-            &"-addext",
-            &"basicConstraints=critical,CA:FALSE",
-            &"-addext",
-            &"subjectAltName=DNS:localhost,IP:127.0.0.1",
-            &"-keyout",
-            &key,
-            &"-out",
-            &certificate,
-        ])
-        .await?;
+        self_signed(&key, &certificate).await?;
         settings.insert("CERTIFICATE", certificate.display().to_string());
         settings.insert("KEY", key.display().to_string());
         Self::start(home, gateways, settings).await

@@ -12,14 +12,20 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use serde_json::{Value, json};
 use termfleet_tests::{
     client::Socket,
     dev::{Builder, Dev},
     http::Http,
+    openssl::self_signed,
     wait::until,
 };
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// A hook that refuses the projects `no` and the end of sessions named `kept`.
 #[derive(Clone)]
@@ -30,6 +36,11 @@ struct Hook {
 
 impl Hook {
     async fn start() -> Result<Self> {
+        Self::over(None).await
+    }
+
+    /// Over TLS, if there is somebody who speaks it.
+    async fn over(tls: Option<TlsAcceptor>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let hook = Self { address: listener.local_addr()?, heard: Arc::default() };
         let serving = hook.clone();
@@ -38,7 +49,18 @@ impl Hook {
                 let hook = serving.clone();
                 let service = service_fn(move |request| hook.clone().answer(request));
                 let http = hyper::server::conn::http1::Builder::new();
-                tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+                match &tls {
+                    None => _ = tokio::spawn(http.serve_connection(TokioIo::new(stream), service)),
+                    Some(tls) => {
+                        let tls = tls.accept(stream);
+                        tokio::spawn(async move {
+                            // Who does not trust it does not get this far.
+                            if let Ok(stream) = tls.await {
+                                let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                            }
+                        });
+                    }
+                }
             }
         });
         Ok(hook)
@@ -71,13 +93,15 @@ impl Hook {
 }
 
 async fn dev(hook: SocketAddr, on_failure: &str) -> Result<Dev> {
-    let mut builder = Builder::default();
-    for set in [
-        format!("hooks.url=http://{hook}/"),
-        "hooks.secret=0123456789abcdef".to_owned(),
-        format!("hooks.on_failure={on_failure}"),
-    ] {
-        builder = builder.arg("--set").arg(set);
+    let (url, failure) =
+        (format!("hooks.url=http://{hook}/"), format!("hooks.on_failure={on_failure}"));
+    dev_with(&[&url, &failure]).await
+}
+
+async fn dev_with(settings: &[&str]) -> Result<Dev> {
+    let mut builder = Builder::default().arg("--set").arg("hooks.secret=0123456789abcdef");
+    for set in settings {
+        builder = builder.arg("--set").arg(*set);
     }
     builder.start().await
 }
@@ -150,5 +174,37 @@ async fn where_there_is_no_hook_nothing_or_everything_is_allowed() -> Result<()>
     let id = made["session"]["id"].as_str().unwrap();
     let ended = http.delete(&format!("/api/terminal/sessions/{id}")).await?.json();
     assert_eq!(ended["success"], true, "{ended}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hook_over_tls_is_asked_if_it_is_trusted() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (key, certificate) = (folder.path().join("key.pem"), folder.path().join("hook.pem"));
+    self_signed(&key, &certificate).await?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_file(&certificate)?],
+            PrivateKeyDer::from_pem_file(&key)?,
+        )?;
+    let hook = Hook::over(Some(TlsAcceptor::from(Arc::new(config)))).await?;
+    let url = format!("hooks.url=https://localhost:{}/", hook.address.port());
+
+    let stranger = dev_with(&[&url]).await?;
+    let refused =
+        create(&Http::new(stranger.address(), stranger.token()), "default", "one").await?;
+    assert_eq!(refused["code"], 5003, "{refused}");
+    drop(stranger);
+    assert_eq!(hook.heard.lock().unwrap().len(), 0);
+
+    let ca = format!("hooks.ca_file={}", certificate.display());
+    let trusting = dev_with(&[&url, &ca]).await?;
+    let http = Http::new(trusting.address(), trusting.token());
+    assert_eq!(create(&http, "default", "one").await?["session"]["status"], "active");
+    assert_eq!(create(&http, "no", "two").await?["code"], 4002);
+    hook.events(3).await?;
     Ok(())
 }
