@@ -8,6 +8,7 @@ use termfleet_tests::{
     client::Terminal,
     cluster::{Builder, Cluster, User},
     dev::is_alive,
+    http::Http,
     wait::until,
 };
 use tokio::time::Instant;
@@ -52,6 +53,13 @@ async fn a_project_stays_where_its_files_are_and_others_go_elsewhere() -> Result
     let cluster = Cluster::start().await?;
     let ann = cluster.user("ann").await?;
     let mut workers = Vec::new();
+    // A worker may be listed a moment after the gateways are ready.
+    let root = cluster.admin("root").await?;
+    for gateway in &cluster.gateways {
+        let http = root.http_at(gateway.address());
+        let known = async || Some(workers_at(&http).await.ok()?.len() == 2);
+        until("both are known", || async { known().await.filter(|both| *both) }).await?;
+    }
     for project in ["a", "b", "c", "d"] {
         let mut of_project = Vec::new();
         for _ in 0..2 {
@@ -111,12 +119,17 @@ async fn worker_of(user: &User, session: &str) -> Result<String> {
     worker.with_context(|| format!("no worker runs {record}"))
 }
 
+/// The workers as a gateway sees them.
+async fn workers_at(admin: &Http) -> Result<Vec<Value>> {
+    let page = admin.get("/api/terminal/workers").await?.json();
+    Ok(page["workers"].as_array().context("a page")?.clone())
+}
+
 /// How a worker stands, as the gateway sees it.
-async fn state_of(admin: &User, worker: &str) -> Result<Value> {
-    let page = admin.http().get("/api/terminal/workers").await?.json();
-    let workers = page["workers"].as_array().context("a page")?;
+async fn state_of(admin: &Http, worker: &str) -> Result<Value> {
+    let workers = workers_at(admin).await?;
     let found = workers.iter().find(|one| one["id"] == worker);
-    Ok(found.with_context(|| format!("{worker} is not in {page}"))?["state"].clone())
+    Ok(found.with_context(|| format!("{worker} is not in {workers:?}"))?["state"].clone())
 }
 
 #[tokio::test]
@@ -141,12 +154,23 @@ async fn a_drained_worker_keeps_its_sessions_and_takes_no_others_until_that_is_u
     terminal.type_text("echo still-''here\n").await?;
     terminal.read_text("still-here").await?;
     drop(terminal);
-    assert_eq!(state_of(&root, &drained).await?, "draining");
+    assert_eq!(state_of(&root.http(), &drained).await?, "draining");
 
     let answer = root.http().delete(&drain).await?;
     assert_eq!(answer.json()["worker"]["state"], "healthy", "{}", answer.text());
-    // The other one has ten sessions by now: of two the emptier one is taken.
-    let id = ann.http().create("after").await?;
+    // The other gateway has it from the listing alone, and the loads too: of two the emptier one is
+    // taken.
+    let other = cluster.gateways[1].address();
+    let listed = async || {
+        let workers = workers_at(&root.http_at(other)).await.ok()?;
+        let is = |one: &Value| match one["id"] == drained {
+            true => one["state"] == "healthy" && one["load"] == 1,
+            false => one["load"] == 10,
+        };
+        workers.iter().all(is).then_some(())
+    };
+    until("both are listed as they are", || async { listed().await }).await?;
+    let id = ann.http_at(other).create("after").await?;
     assert_eq!(worker_of(&ann, &id).await?, drained);
     let system = "/api/terminal/workers/no-such-worker/drain";
     assert_eq!(root.http().post(system, Value::Null).await?.json()["code"], 3003);
