@@ -15,4 +15,5 @@ pub mod openssl;
 pub mod ports;
 pub mod process;
 pub mod tls;
+pub mod tmux;
 pub mod wait;

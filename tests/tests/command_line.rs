@@ -4,9 +4,10 @@
 
 use std::process::{Output, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use termfleet_tests::{
     dev::{Builder, Dev, binary},
+    tmux::Terminal,
     wait::{until, within},
 };
 use tokio::{io::AsyncWriteExt, process::Command};
@@ -37,83 +38,10 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A terminal of 100 columns and 30 rows in which a command runs; its tmux server is its own, and
-/// ends with it.
-struct Terminal {
-    home: tempfile::TempDir,
-}
-
-impl Terminal {
-    async fn start(dev: &Dev, arguments: &str) -> Result<Self> {
-        let terminal = Self { home: tempfile::tempdir()? };
-        let state = dev.state().display();
-        let code = terminal.code_file().display().to_string();
-        let program = binary()?.display();
-        let script = format!(
-            "TERMFLEET_STATE_DIR={state} {program} {arguments}; echo $? > {code}; stty -a; exec cat"
-        );
-        terminal
-            .tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", &script])
-            .await?;
-        Ok(terminal)
-    }
-
-    fn code_file(&self) -> std::path::PathBuf {
-        self.home.path().join("code")
-    }
-
-    async fn tmux(&self, arguments: &[&str]) -> Result<String> {
-        let socket = self.home.path().join("tmux");
-        let mut command = Command::new("tmux");
-        command.arg("-S").arg(socket).args(arguments).env("SHELL", "/bin/sh").kill_on_drop(true);
-        let output = within("tmux answers", async { Ok(command.output().await?) }).await?;
-        anyhow::ensure!(output.status.success(), "{arguments:?}: {}", said(&output));
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    async fn type_line(&self, text: &str) -> Result<()> {
-        self.tmux(&["send-keys", "-l", text]).await?;
-        self.tmux(&["send-keys", "Enter"]).await?;
-        Ok(())
-    }
-
-    async fn screen(&self) -> Result<String> {
-        self.tmux(&["capture-pane", "-p"]).await
-    }
-
-    /// Waits until a line of the screen is this.
-    async fn shows(&self, line: &str) -> Result<()> {
-        let what = format!("{line:?} is shown");
-        let seen = until(&what, || async {
-            let screen = self.screen().await.ok()?;
-            screen.lines().any(|shown| shown.trim_end() == line).then_some(())
-        });
-        match seen.await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error).context(self.screen().await.unwrap_or_default()),
-        }
-    }
-
-    /// The exit code of the command, once it has ended.
-    async fn code(&self) -> Result<String> {
-        let ended = until("the command ends", || async {
-            let code = std::fs::read_to_string(self.code_file()).ok()?;
-            Some(code.trim().to_owned()).filter(|code| !code.is_empty())
-        });
-        match ended.await {
-            Ok(code) => Ok(code),
-            Err(error) => Err(error).context(self.screen().await.unwrap_or_default()),
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let socket = self.home.path().join("tmux");
-        let kill =
-            std::process::Command::new("tmux").arg("-S").arg(socket).arg("kill-server").output();
-        drop(kill);
-    }
+/// A terminal in which a command of this `dev`'s user runs.
+async fn terminal(dev: &Dev, arguments: &str) -> Result<Terminal> {
+    let state = dev.state().display().to_string();
+    Terminal::start(&[("TERMFLEET_STATE_DIR", &state)], arguments).await
 }
 
 #[tokio::test]
@@ -177,7 +105,7 @@ async fn a_script_attaches_and_gets_the_shells_exit_code() -> Result<()> {
 async fn a_terminal_is_the_sessions_until_it_is_detached() -> Result<()> {
     let dev = Dev::start().await?;
     let id = printed(&run(&dev, &["new", "--shell", "/bin/sh"]).await?);
-    let terminal = Terminal::start(&dev, &format!("attach {id}")).await?;
+    let terminal = terminal(&dev, &format!("attach {id}")).await?;
     terminal.type_line("stty size; echo r$((40 + 2))").await?;
     terminal.shows("r42").await?;
     terminal.shows("30 100").await?;
@@ -191,11 +119,7 @@ async fn a_terminal_is_the_sessions_until_it_is_detached() -> Result<()> {
     terminal.type_line("~.").await?;
     assert_eq!(terminal.code().await?, "0");
     // The terminal is as it was: lines are edited and echoed again.
-    until("the terminal is as it was", || async {
-        let screen = terminal.screen().await.ok()?;
-        (screen.contains(" icanon") && screen.contains(" echo ")).then_some(())
-    })
-    .await?;
+    terminal.is_restored().await?;
     assert!(printed(&run(&dev, &["ls"]).await?).contains("active"), "the session goes on");
     Ok(())
 }
@@ -206,7 +130,7 @@ async fn a_crash_of_the_server_is_gone_through_with_the_same_shell() -> Result<(
     let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     let mut dev = Builder::default().listen(&[&free]).start().await?;
     let id = printed(&run(&dev, &["new", "--shell", "/bin/sh"]).await?);
-    let terminal = Terminal::start(&dev, &format!("attach {id}")).await?;
+    let terminal = terminal(&dev, &format!("attach {id}")).await?;
     terminal.type_line("mark=s$((20 + 1)); echo $mark").await?;
     terminal.shows("s21").await?;
     dev.kill().await?;

@@ -31,7 +31,7 @@ use termfleet_session::ids::ClientId;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    time::{Instant, Interval, interval, sleep},
+    time::{Instant, Interval, interval, sleep, sleep_until},
 };
 
 use self::{
@@ -102,6 +102,7 @@ enum Event {
     Coming(Option<Incoming>),
     Dialed(Result<Link, Failed>),
     Written,
+    AckDue,
     Beat,
 }
 
@@ -170,6 +171,7 @@ impl Attach {
 
     async fn next(&mut self, signals: &mut Signals, beat: &mut Interval) -> Event {
         let typing = self.typing && self.seat.lane.room() > 2 * READ_BYTES;
+        let ack_due = self.seat.ack_due();
         let (seat, dialing) = (&mut self.seat, &mut self.dialing);
         tokio::select! {
             typed = self.keys.recv(), if typing => Event::Typed(typed),
@@ -181,6 +183,7 @@ impl Attach {
             incoming = heard(seat.coming.as_mut()) => Event::Coming(incoming),
             dialed = dialed(dialing) => Event::Dialed(dialed),
             () = seat.screen.written() => Event::Written,
+            () = due(ack_due) => Event::AckDue,
             _ = beat.tick() => Event::Beat,
         }
     }
@@ -206,7 +209,7 @@ impl Attach {
                 next
             }
             Event::Dialed(dialed) => self.opened(dialed)?,
-            Event::Written => {
+            Event::Written | Event::AckDue => {
                 self.seat.acknowledge();
                 Next::On
             }
@@ -334,6 +337,13 @@ async fn heard(link: Option<&mut Link>) -> Option<Incoming> {
     let incoming = link.incoming.recv().await;
     link.heard = Instant::now();
     incoming
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
 }
 
 async fn dialed(dialing: &mut Option<Dialing>) -> Result<Link, Failed> {

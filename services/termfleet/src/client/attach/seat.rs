@@ -1,6 +1,8 @@
 //! One session through one link after another: what is typed goes out once, what comes is shown
 //! once, and while there is no link another is sought.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use termfleet_proto::ws::{
     frame::{ClientFrame, ServerFrame},
@@ -12,6 +14,7 @@ use termfleet_session::{
     ids::{Attempt, ChannelId, ClientId, Offset},
     limits::Size,
 };
+use tokio::time::Instant;
 
 use super::{
     lane::Lane,
@@ -20,6 +23,12 @@ use super::{
     terminal::Screen,
     track::{Step, Track},
 };
+
+/// An acknowledgement that moves this much is sent at once …
+const ACK_BYTES: u64 = 16 << 10;
+/// … and a smaller one this long after the last: twice what servers count for nothing
+/// (`security.md` §4), as the network may bring two of them closer together.
+const ACK_PACE: Duration = Duration::from_millis(40);
 
 /// What an event leads to.
 pub(super) enum Next {
@@ -38,6 +47,10 @@ pub(super) struct Line {
     /// The newest offset that may be acknowledged on this channel.
     limit: u64,
     acked: u64,
+    /// The last acknowledgement was sent then.
+    acked_at: Instant,
+    /// One waits until then.
+    ack_due: Option<Instant>,
 }
 
 /// The session as this client has it.
@@ -122,11 +135,23 @@ impl Seat {
         let shown = self.screen.shown();
         let Some(line) = &mut self.line else { return };
         let offset = shown.min(line.limit);
-        if offset > line.acked {
-            line.acked = offset;
+        let moved = offset.saturating_sub(line.acked);
+        let due = line.acked_at + ACK_PACE;
+        if moved > 0 && moved < ACK_BYTES && Instant::now() < due {
+            line.ack_due = Some(due);
+            return;
+        }
+        line.ack_due = None;
+        if moved > 0 {
+            (line.acked, line.acked_at) = (offset, Instant::now());
             let (channel, offset) = (line.channel, Offset::new(offset));
             line.link.send_frame(&ClientFrame::Ack { channel, offset });
         }
+    }
+
+    /// When to acknowledge what was too little to be acknowledged before.
+    pub(super) fn ack_due(&self) -> Option<Instant> {
+        self.line.as_ref().and_then(|line| line.ack_due)
     }
 
     /// Takes a size: the session's, if this client drives.
@@ -193,7 +218,14 @@ impl Seat {
         let first = !self.began;
         self.began = true;
         let offset = message.offset.get();
-        self.line = Some(Line { link, channel: message.channel, limit: offset, acked: offset });
+        self.line = Some(Line {
+            link,
+            channel: message.channel,
+            limit: offset,
+            acked: offset,
+            acked_at: Instant::now(),
+            ack_due: None,
+        });
         let doubtful = self.lane.attached(message.epoch, message.next_input_offset);
         if doubtful > 0 {
             self.notice = Some(format!(
