@@ -60,6 +60,7 @@ impl Upstream {
         host: Option<&WorkerId>,
     ) -> Result<Session, Refusal> {
         let deadline = Instant::now() + QUEUE_TIME;
+        self.know(host, deadline).await;
         let seed = self.seed(&request)?;
         let backend = request.config.backend.clone();
         let (mut tried, mut last, mut queued) = (Vec::new(), None, None);
@@ -114,10 +115,24 @@ impl Upstream {
         Ok(random.to_vec())
     }
 
-    /// Does it matter who hosts a project already?
+    /// Does it matter who hosts a project already? As long as no worker is known, it may.
     #[must_use]
     pub fn stays_on_one_worker(&self) -> bool {
-        self.pool.storages().contains(&Storage::Local)
+        let storages = self.pool.storages();
+        storages.is_empty() || storages.contains(&Storage::Local)
+    }
+
+    /// Who hosts a project has registered before its first session: if this gateway has not heard of
+    /// it, it reads the listing once more before it decides that the worker is gone.
+    async fn know(&self, host: Option<&WorkerId>, deadline: Instant) {
+        let Some(host) = host.filter(|host| self.watched && self.pool.get(host).is_none()) else {
+            return;
+        };
+        tracing::debug!(worker = %host, "a project's worker is not known here: looking again");
+        let mut rounds = self.pool.rounds();
+        self.pool.ask();
+        // Without an answer in time the project goes on elsewhere.
+        let _ = time::timeout_at(deadline, rounds.changed()).await;
     }
 
     async fn create_on(&self, worker: &WorkerId, request: &Create) -> Result<Session, Refusal> {

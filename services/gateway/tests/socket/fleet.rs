@@ -117,6 +117,24 @@ async fn where_all_are_full_a_creation_waits_and_then_is_refused() {
 }
 
 #[tokio::test]
+async fn a_project_goes_on_at_its_worker_which_the_gateway_has_not_heard_of_yet() {
+    let server = gateway().await;
+    let local = |name: &str, address: &str| {
+        let mut said = Registration { storage: Storage::Local, ..registration(address) };
+        said.owner.worker = name.parse().unwrap();
+        said
+    };
+    let (other, address) = played(&server).await;
+    let _other = listed(&server.store, local("other", &address));
+    create(&server, "elsewhere").await.unwrap();
+    server.session("~dev", "dev", "p").await;
+    let (host, address) = played(&server).await;
+    let _host = listed(&server.store, local("worker", &address));
+    create(&server, "p").await.unwrap();
+    assert_eq!((other.created(), host.created()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_worker_that_nobody_can_reach_is_passed_over() {
     let server = gateway().await;
     let _dead = unreachable(&server.store, "dead", "127.0.0.1:1");

@@ -27,6 +27,7 @@ pub(crate) struct Fake(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
+    created: usize,
     store: Option<Arc<MemoryStore>>,
     links: HashMap<u64, Out>,
     last_link: u64,
@@ -212,6 +213,11 @@ impl Fake {
     /// How often it was asked what it knows of a session.
     pub(crate) fn described(&self, session: &str) -> u64 {
         self.lock().described.get(session).copied().unwrap_or_default()
+    }
+
+    /// Sessions that it was asked to start.
+    pub(crate) fn created(&self) -> usize {
+        self.lock().created
     }
 
     pub(crate) fn viewers(&self) -> usize {

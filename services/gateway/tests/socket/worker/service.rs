@@ -74,7 +74,11 @@ impl Worker for Fake {
             size: request.size.unwrap().try_into().unwrap(),
             ..record(&actor.tenant, &actor.user, &request.project)
         };
-        let store = self.lock().store.clone().unwrap();
+        let store = {
+            let mut state = self.lock();
+            state.created += 1;
+            state.store.clone().unwrap()
+        };
         let session = store.commit(session).await.unwrap();
         Ok(Response::new(pb::CreateResponse { record: Some((&session).into()) }))
     }
