@@ -210,9 +210,14 @@ impl Cluster {
     /// # Errors
     /// If it makes none.
     pub async fn token(&self, user: &str, role: &str) -> Result<String> {
+        self.token_with(&["--user", user, "--role", role]).await
+    }
+
+    async fn token_with(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(binary()?);
         command
-            .args(["token", "--user", user, "--role", role])
+            .arg("token")
+            .args(arguments)
             .env("TERMFLEET__AUTH__SECRET_FILE", &self.keys.tokens)
             .env("HOME", self.home.path())
             .kill_on_drop(true);
@@ -230,12 +235,13 @@ impl Cluster {
         Ok(User { token, front: self.address() })
     }
 
-    /// An administrator of it.
+    /// An administrator of all of it.
     ///
     /// # Errors
     /// If there is no token for them.
     pub async fn admin(&self, name: &str) -> Result<User> {
-        let token = self.token(name, "admin").await?;
+        let every = ["--user", name, "--role", "admin", "--tenant", "*"];
+        let token = self.token_with(&every).await?;
         Ok(User { token, front: self.address() })
     }
 

@@ -98,6 +98,12 @@ impl Actor {
         if self.role.allows(operation) { Ok(()) } else { Err(Denied::Forbidden) }
     }
 
+    /// May this actor run the machines that all tenants share: an administrator of every tenant?
+    #[must_use]
+    pub fn operates(&self) -> bool {
+        self.role == Role::Admin && self.tenant.as_str() == EVERY_TENANT
+    }
+
     fn reaches(&self, tenant: &TenantId, owner: &UserId) -> bool {
         match self.role {
             Role::Admin => self.tenant.as_str() == EVERY_TENANT || self.tenant == *tenant,
@@ -145,8 +151,10 @@ mod tests {
         assert_eq!(admin("acme").may(Operation::Delete, &acme, &ann), Ok(()));
         assert_eq!(admin("other").may(Operation::Read, &acme, &ann), Err(Denied::Hidden));
         assert_eq!(admin("*").may(Operation::Delete, &acme, &ann), Ok(()));
+        assert!(admin("*").operates() && !admin("acme").operates());
         // A star is a reach for administrators alone.
         let user = actor("ann", "*", Role::User);
         assert_eq!(user.may(Operation::Read, &acme, &ann), Err(Denied::Hidden));
+        assert!(!user.operates());
     }
 }

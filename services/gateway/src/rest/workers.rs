@@ -1,4 +1,4 @@
-//! The workers, for administrators: which there are, and which of them takes no new sessions.
+//! The workers, for administrators of every tenant: which there are, and which of them takes no new sessions.
 
 use std::sync::Arc;
 
@@ -7,11 +7,7 @@ use termfleet_proto::rest::{
     Problem,
     workers::{OneWorker, WorkerPage},
 };
-use termfleet_session::{
-    code::Code,
-    ids::WorkerId,
-    role::{Actor, Role},
-};
+use termfleet_session::{code::Code, ids::WorkerId, role::Actor};
 
 use super::{
     Answer,
@@ -34,7 +30,7 @@ pub(super) fn router() -> Router<Arc<Edge>> {
         (status = 200, description = "A page of them", body = WorkerPage),
         (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "FORBIDDEN: it takes an administrator", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN: it takes an administrator of every tenant", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
@@ -58,7 +54,7 @@ async fn list(
     responses(
         (status = 200, description = "The worker as it is now", body = OneWorker),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "FORBIDDEN: it takes an administrator", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN: it takes an administrator of every tenant", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "PROCESS_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
         (status = 502, description = "CONNECTION_FAILED: the worker could not be asked", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "CONNECTION_TIMEOUT: the worker did not answer", body = Problem, content_type = "application/problem+json"),
@@ -80,7 +76,7 @@ async fn drain(
     responses(
         (status = 200, description = "The worker as it is now", body = OneWorker),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "FORBIDDEN: it takes an administrator", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN: it takes an administrator of every tenant", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "PROCESS_NOT_FOUND", body = Problem, content_type = "application/problem+json"),
         (status = 502, description = "CONNECTION_FAILED: the worker could not be asked", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "CONNECTION_TIMEOUT: the worker did not answer", body = Problem, content_type = "application/problem+json"),
@@ -103,6 +99,7 @@ async fn tell(edge: &Edge, actor: &Actor, name: &str, draining: bool) -> Answer<
     Ok(Json(OneWorker { worker }))
 }
 
+/// Workers are shared by all tenants: those of one are not theirs to look at or to drain.
 fn administrator(actor: &Actor) -> Result<(), Refused> {
-    if actor.role == Role::Admin { Ok(()) } else { Err(Code::Forbidden.into()) }
+    if actor.operates() { Ok(()) } else { Err(Code::Forbidden.into()) }
 }

@@ -68,7 +68,7 @@ async fn gateway() -> Fleet {
 }
 
 async fn get(server: &Server, path: &str, role: Role) -> crate::harness::Answer {
-    let token = server.token("root", None, role);
+    let token = server.token("root", Some("*"), role);
     server.send(Request::new("GET", path).bearer(&token)).await
 }
 
@@ -123,7 +123,7 @@ async fn workers_come_in_pages_by_name() {
 }
 
 #[tokio::test]
-async fn nobody_but_an_administrator_sees_or_drains_them() {
+async fn nobody_but_an_administrator_of_every_tenant_sees_or_drains_them() {
     let server = gateway().await;
     let drain = format!("{WORKERS}/w1/drain");
     for role in [Role::User, Role::Viewer] {
@@ -134,6 +134,14 @@ async fn nobody_but_an_administrator_sees_or_drains_them() {
             assert_eq!(answer.problem(), (403, 4002), "{method} {role:?}");
         }
     }
+    // Workers are everybody's: who rules one tenant does not rule them.
+    for tenant in [None, Some("acme")] {
+        let token = server.token("root", tenant, Role::Admin);
+        for (method, path) in [("GET", WORKERS), ("POST", &drain), ("DELETE", &drain)] {
+            let answer = server.send(Request::new(method, path).bearer(&token)).await;
+            assert_eq!(answer.problem(), (403, 4002), "{method} {tenant:?}");
+        }
+    }
     assert_eq!(server.send(Request::new("GET", WORKERS)).await.status, 401);
     assert_eq!(server.send(Request::new("POST", &drain)).await.status, 401);
 }
@@ -141,7 +149,7 @@ async fn nobody_but_an_administrator_sees_or_drains_them() {
 #[tokio::test]
 async fn one_that_is_not_known_is_not_found_and_one_that_is_away_is_said_to_be() {
     let server = gateway().await;
-    let token = server.token("root", None, Role::Admin);
+    let token = server.token("root", Some("*"), Role::Admin);
     for (name, problem) in [("w9", (404, 3003)), ("no%20name", (404, 3003)), ("w1", (502, 2001))] {
         let path = format!("{WORKERS}/{name}/drain");
         let answer = server.send(Request::new("POST", &path).bearer(&token)).await;
