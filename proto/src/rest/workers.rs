@@ -74,6 +74,25 @@ pub struct OneWorker {
     pub worker: Worker,
 }
 
+/// How many workers there shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ScalePool {
+    /// So many that take sessions.
+    #[schema(minimum = 1, maximum = 64)]
+    pub workers: u32,
+}
+
+/// How the pool stands once it was told how many workers there shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ScaledPool {
+    /// How many workers there shall be.
+    pub wanted: u32,
+    /// How many of them are started; they may not be ready yet.
+    pub running: u32,
+    /// How many others take no new sessions, and end once they have none.
+    pub draining: u32,
+}
+
 /// An answer that carries a page of workers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -30,6 +30,7 @@ use crate::{
     metrics::EdgeMetrics,
     pages::Pages,
     projects::Projects,
+    scale::Scaler,
     sessions::{self, Sessions},
     upstream::Upstream,
     vitals::{self, Counted, Vitals},
@@ -82,6 +83,8 @@ pub struct Parts {
     pub hooks: Arc<dyn Hooks>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
+    /// Who starts and ends those.
+    pub scaler: Arc<dyn Scaler>,
     /// The web terminal.
     pub pages: Arc<dyn Pages>,
     /// When to go.
@@ -128,6 +131,7 @@ impl Gateway {
             resume,
             hooks,
             upstream,
+            scaler,
             pages,
             drain,
         } = parts;
@@ -170,6 +174,7 @@ impl Gateway {
             auth,
             directory,
             upstream,
+            scaler,
             projects,
             sessions,
             admission,

@@ -17,6 +17,7 @@ use crate::{
     measuring::Measuring,
     metrics::EdgeMetrics,
     projects::Projects,
+    scale::Scaler,
     sessions::Sessions,
     upstream::Upstream,
     vitals::{Counted, Vitals},
@@ -34,6 +35,8 @@ pub struct Edge {
     pub directory: Arc<dyn Directory>,
     /// Who runs them.
     pub upstream: Arc<Upstream>,
+    /// Who starts and ends those.
+    pub scaler: Arc<dyn Scaler>,
     /// What happens in the projects that are watched here.
     pub projects: Projects,
     /// What may be done with them.

@@ -21,6 +21,7 @@ pub mod focus;
 pub mod hooks;
 pub mod idle;
 pub mod projects;
+pub mod scale;
 pub mod sessions;
 
 pub mod openapi;

@@ -39,6 +39,7 @@ use crate::rest;
         rest::workers::list,
         rest::workers::drain,
         rest::workers::undo,
+        rest::workers::scale,
     ),
     tags(
         (name = "sessions", description = "Terminals: a process, a screen, a history"),

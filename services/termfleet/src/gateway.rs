@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use termfleet_gateway::{
     Gateway, Parts,
+    scale::StaticPool,
     upstream::{Choosing, Reach, Standings, Upstream},
 };
 use termfleet_runtime::{
@@ -64,6 +65,7 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
         resume,
         hooks: hooks::start(settings, metrics.part("hooks"), &tasks, &drain),
         upstream,
+        scaler: Arc::new(StaticPool),
         pages: Arc::new(WebTerminal),
         drain: drain.clone(),
     };

@@ -1,25 +1,32 @@
-//! The workers, for administrators of every tenant: which there are, and which of them takes no new sessions.
+//! The workers, for administrators of every tenant: which there are, which of them takes no new
+//! sessions, and how many there shall be.
 
 use std::sync::Arc;
 
 use axum::{Json, Router, extract::State, routing};
+use http::StatusCode;
 use termfleet_proto::rest::{
     Problem,
-    workers::{OneWorker, WorkerPage},
+    workers::{OneWorker, ScalePool, ScaledPool, WorkerPage},
 };
-use termfleet_session::{code::Code, ids::WorkerId, role::Actor};
+use termfleet_session::{
+    code::{Code, Refusal},
+    ids::WorkerId,
+    role::Actor,
+};
 
 use super::{
     Answer,
-    extract::{Caller, Name, Paged, Query},
+    extract::{Body, Caller, Name, Paged, Query},
 };
-use crate::{edge::Edge, problem::Refused, upstream::no_such_worker};
+use crate::{edge::Edge, problem::Refused, scale::MOST_WORKERS, upstream::no_such_worker};
 
 /// The routes.
 pub(super) fn router() -> Router<Arc<Edge>> {
     Router::new()
         .route("/api/terminal/workers", routing::get(list))
         .route("/api/terminal/workers/{id}/drain", routing::post(drain).delete(undo))
+        .route("/api/terminal/workers/scale", routing::post(scale))
 }
 
 /// List the workers that the gateway which answers knows, by name.
@@ -89,6 +96,42 @@ async fn undo(
     Name(name): Name,
 ) -> Answer<Json<OneWorker>> {
     tell(&edge, &caller.actor, &name, false).await
+}
+
+/// Say how many workers there shall be, where the answering gateway starts them itself
+/// (`cluster.pool_driver`). More are started at once. Those that are too many take no new sessions,
+/// and end once they have none.
+#[utoipa::path(
+    post, path = "/api/terminal/workers/scale", tag = "workers",
+    request_body = ScalePool,
+    responses(
+        (status = 200, description = "How the pool stands; new workers may not be ready yet", body = ScaledPool),
+        (status = 400, description = "BAD_MESSAGE: `workers` must be 1 to 64", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN: it takes an administrator of every tenant", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "COMMAND_REJECTED: this gateway starts no workers", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "SERVICE_UNAVAILABLE: the gateway ends", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn scale(
+    State(edge): State<Arc<Edge>>,
+    Caller(caller): Caller,
+    Body(ScalePool { workers }): Body<ScalePool>,
+) -> Answer<Json<ScaledPool>> {
+    administrator(&caller.actor)?;
+    if !(1..=MOST_WORKERS).contains(&workers) {
+        let text = format!("workers must be 1 to {MOST_WORKERS}");
+        return Err(Refusal::new(Code::BadMessage, text).into());
+    }
+    let pool = edge.scaler.scale(workers).await.map_err(|refusal| match refusal.code {
+        // Administrators may: it is this gateway that cannot.
+        Code::CommandRejected => Refused::with_status(refusal, StatusCode::CONFLICT),
+        _ => refusal.into(),
+    })?;
+    tracing::info!(user = %caller.actor.user, ?pool, "the pool was told how many there shall be");
+    Ok(Json(pool))
 }
 
 async fn tell(edge: &Edge, actor: &Actor, name: &str, draining: bool) -> Answer<Json<OneWorker>> {

@@ -23,6 +23,12 @@ impl Upstream {
         (page.iter().map(|member| member.shown()).collect(), more)
     }
 
+    /// One of them.
+    #[must_use]
+    pub fn known(&self, id: &WorkerId) -> Option<Worker> {
+        self.pool.get(id).map(|member| member.shown())
+    }
+
     /// Live sessions on all workers, by their own word; none while that is not known: the listing
     /// could not be read the last time, or a worker says nothing of itself.
     #[must_use]

@@ -13,6 +13,7 @@ use termfleet_gateway::{
     auth::CookieName,
     config::{self, Limits},
     hooks::NoHooks,
+    scale::{Scaler, StaticPool},
     upstream::{Choosing, Upstream, WorkerEndpoint},
     ws::Site,
 };
@@ -64,6 +65,8 @@ pub(crate) struct Setup {
     /// How often sessions are measured, and the gateway itself.
     pub(crate) sample_interval: Duration,
     pub(crate) cookie: Option<CookieName>,
+    /// Who starts workers.
+    pub(crate) scaler: Arc<dyn Scaler>,
 }
 
 impl Setup {
@@ -83,6 +86,7 @@ impl Setup {
             watched: false,
             focus: config::Focus::default(),
             cookie: None,
+            scaler: Arc::new(StaticPool),
             sample_interval: config::Monitoring::default().sample_interval,
         }
     }
@@ -139,6 +143,7 @@ impl Setup {
             } else {
                 Upstream::start(self.workers, capabilities, &tasks, &drain)
             },
+            scaler: self.scaler,
             pages: Arc::new(site),
             drain: drain.clone(),
         };

@@ -17,6 +17,7 @@ mod measures;
 mod openapi;
 mod pages;
 mod projects;
+mod scale;
 mod sessions;
 mod slow;
 mod tenancy;

@@ -42,6 +42,7 @@ async fn it_describes_every_endpoint_and_the_sign_in() {
         ("/api/terminal/alerts", &["get", "put"]),
         ("/api/terminal/workers", &["get"]),
         ("/api/terminal/workers/{id}/drain", &["post", "delete"]),
+        ("/api/terminal/workers/scale", &["post"]),
     ] {
         for method in methods {
             assert!(json["paths"][path][method]["responses"].is_object(), "{method} {path}");

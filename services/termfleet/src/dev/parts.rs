@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use hyper_util::rt::TokioIo;
 use termfleet_gateway::{
     Config as GatewayConfig, Gateway, Parts as GatewayParts,
+    scale::StaticPool,
     upstream::{self, Upstream, WorkerEndpoint},
 };
 use termfleet_ptyhost::client::PtyHostClient;
@@ -115,6 +116,7 @@ pub(super) async fn start(
         resume: ResumeKey::generate()?,
         hooks: hooks::start(settings, metrics.part("hooks"), tasks, drain),
         upstream,
+        scaler: Arc::new(StaticPool),
         pages: Arc::new(WebTerminal),
         drain: drain.clone(),
     };
