@@ -36,6 +36,7 @@ pub struct Builder {
     gateway_config: String,
     worker_config: String,
     binaries: Vec<(String, PathBuf)>,
+    process_pool: Option<u32>,
 }
 
 impl Default for Builder {
@@ -49,6 +50,7 @@ impl Default for Builder {
             gateway_config: String::new(),
             worker_config: String::new(),
             binaries: Vec::new(),
+            process_pool: None,
         }
     }
 }
@@ -107,6 +109,14 @@ impl Builder {
     #[must_use]
     pub fn binary(mut self, name: &str, path: impl Into<PathBuf>) -> Self {
         self.binaries.push((name.to_owned(), path.into()));
+        self
+    }
+
+    /// With gateways that start so many workers themselves, below their own folders; these are
+    /// configured as the other workers are.
+    #[must_use]
+    pub fn process_pool(mut self, workers: u32) -> Self {
+        self.process_pool = Some(workers);
         self
     }
 
@@ -274,8 +284,11 @@ impl Cluster {
         for role in self.gateways.iter_mut().chain(&mut self.workers).filter(|role| role.runs()) {
             role.stop().await?;
         }
-        for worker in &self.workers {
-            worker.end_ptyhost().await?;
+        for role in self.workers.iter().chain(&self.gateways) {
+            // A gateway that starts workers has several below it.
+            while role.ptyhost().is_some() {
+                role.end_ptyhost().await?;
+            }
         }
         self.redis.stop().await?;
         let home = &self.home;

@@ -1,13 +1,14 @@
 //! `termfleet gateway`: one of several processes that clients connect to. It keeps nothing that a
 //! reconnect to another one could not rebuild.
 
+mod pool;
+
 use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use termfleet_gateway::{
     Gateway, Parts,
-    scale::StaticPool,
     upstream::{Choosing, Reach, Standings, Upstream},
 };
 use termfleet_runtime::{
@@ -42,6 +43,7 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
     let mut signals = Signals::listen()?;
     let (verifier, key) = (verifier(settings)?, signing_key(settings)?);
     let (resume, key) = (ResumeKey::derived(&key)?, CapabilityKey::new(key));
+    let recipe = pool::Recipe::of(options, settings)?;
     let doors = Doors::open(&settings.server).await?;
     let (drain, tasks, stop) = (Drain::new(), Tasks::new(), CancellationToken::new());
     let readiness = Readiness::new(drain.clone());
@@ -50,6 +52,7 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
 
     let upstream = Upstream::watch(store.clone(), choosing(settings), key, &tasks, &drain);
     let mut standings = upstream.standings();
+    let pool = pool::Pool::start(recipe, settings, &upstream, &tasks);
     let report = Report::new(&readiness);
     let parts = Parts {
         config: settings.gateway(ABOUT.version),
@@ -65,7 +68,7 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
         resume,
         hooks: hooks::start(settings, metrics.part("hooks"), &tasks, &drain),
         upstream,
-        scaler: Arc::new(StaticPool),
+        scaler: pool.scaler(),
         pages: Arc::new(WebTerminal),
         drain: drain.clone(),
     };
@@ -90,6 +93,7 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
         // Somebody who asks twice does not want to wait.
         _ = signals.next() => {}
     }
+    pool.end().await;
     role::finish(&tasks, &stop).await;
     Ok(())
 }

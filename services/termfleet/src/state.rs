@@ -83,6 +83,18 @@ impl StateDir {
         Ok(())
     }
 
+    /// The path of a state directory below this one, which may not exist yet.
+    pub(crate) fn below(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path.join(name);
+        ensure!(
+            path.as_os_str().len() <= MAX_DIRECTORY,
+            "{} is longer than {MAX_DIRECTORY} bytes, which is too long for a socket in it: choose \
+             another worker.state_dir",
+            path.display()
+        );
+        Ok(path)
+    }
+
     /// Takes the directory for this process.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let file = private_file().truncate(false).open(self.path.join("lock"))?;

@@ -1,9 +1,15 @@
 //! `termfleet worker`: the sessions of one ptyhost, served to gateways. The process may end at any
 //! time; the ptyhost holds the shells, and the next one goes on with them.
 
-use std::{io::Write, net::SocketAddr, time::Duration};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    thread,
+    time::Duration,
+};
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 use termfleet_runtime::{About, Admin, Drain, Metrics, Readiness, Signals, Tasks};
 use termfleet_store::Bus;
@@ -38,6 +44,9 @@ pub(crate) fn run(options: &cli::Worker) -> Result<()> {
 
 async fn serve(options: &cli::Worker, settings: &Settings) -> Result<()> {
     let mut signals = Signals::listen()?;
+    if options.end_with_stdin {
+        end_with_stdin()?;
+    }
     let capabilities = check(settings)?;
     private(settings)?;
     let state = StateDir::at(settings.worker.state_dir.as_deref(), STATE)?;
@@ -91,8 +100,21 @@ async fn serve(options: &cli::Worker, settings: &Settings) -> Result<()> {
     }
 }
 
+/// Whoever started it has the other end of its stdin. When they are gone, however that came about, it
+/// ends as if it had been told to.
+fn end_with_stdin() -> Result<()> {
+    let reading = || {
+        // Nothing is ever written to it.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = kill_process(getpid(), Signal::TERM);
+    };
+    // No task of the runtime, which would wait for the read when it ends.
+    thread::Builder::new().name("stdin".into()).spawn(reading).context("cannot watch stdin")?;
+    Ok(())
+}
+
 /// What checks capabilities.
-fn check(settings: &Settings) -> Result<CapabilityCheck> {
+pub(crate) fn check(settings: &Settings) -> Result<CapabilityCheck> {
     let pem = settings.cluster.verify_key.as_ref().ok_or_else(|| {
         anyhow!(Usage(
             "cluster.verify_key_file is not set: it is the public half of the gateways' key; \
@@ -145,7 +167,7 @@ fn announce(
     admin: &str,
 ) -> Result<()> {
     let id = &settings.worker.id;
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     if options.json {
         let line = json!({
             "event": "ready",

@@ -52,20 +52,34 @@ impl Roles<'_> {
     /// A gateway that has not been started.
     pub(super) fn gateway(&self, number: usize) -> Result<Role> {
         let role = self.role("gateway", number)?;
+        let (trust, workers) = self.pool(&role);
         let config = format!(
             "[server]\nlisten = [\"{}\"]\nadmin_listen = \"{}\"\nproxies = [\"127.0.0.1\"]\n\
              [redis]\nurl = \"{}\"\n[auth]\nsecret_file = {:?}\n\
-             [cluster]\nsigning_key_file = {:?}\n[gateway]\nid = \"{}\"\n{}",
+             [cluster]\nsigning_key_file = {:?}\n{}[gateway]\nid = \"{}\"\n{}{}",
             role.address,
             role.admin,
             self.redis,
             self.keys.tokens,
             self.keys.signing,
+            trust,
             role.name,
             self.built.gateway_config,
+            workers,
         );
         fs::write(&role.config, config)?;
         Ok(role)
+    }
+
+    /// What a gateway that starts workers is told of them, in its section of the cluster and below.
+    fn pool(&self, role: &Role) -> (String, String) {
+        let Some(size) = self.built.process_pool else { return Default::default() };
+        let trust = format!(
+            "verify_key_file = {:?}\npool_driver = \"process\"\nbackend_pool_size = {size}\n",
+            self.keys.verify
+        );
+        let folder = role.folder.join("pool");
+        (trust, format!("[worker]\nstate_dir = {folder:?}\n{}", self.built.worker_config))
     }
 
     fn role(&self, command: &'static str, number: usize) -> Result<Role> {
@@ -133,7 +147,7 @@ impl Role {
         self.process.as_ref().and_then(Process::pid)
     }
 
-    /// The process id of its ptyhost, if it is a worker: it outlives the worker.
+    /// The process id of a ptyhost of its own: it outlives its worker.
     #[must_use]
     pub fn ptyhost(&self) -> Option<u32> {
         ptyhost_of(&self.folder)

@@ -87,6 +87,9 @@ pub(crate) struct Worker {
     /// $XDG_STATE_HOME/termfleet-worker, else ~/.local/state/termfleet-worker]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+    /// End, as if told to, when stdin ends: for whoever starts workers and must not leave any behind
+    #[arg(long, hide = true)]
+    pub(crate) end_with_stdin: bool,
     /// When ready, print one line of JSON instead of the text for people
     #[arg(long)]
     pub(crate) json: bool,

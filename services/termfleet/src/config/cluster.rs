@@ -1,6 +1,6 @@
-//! `[cluster]`: how gateways and workers find and trust each other.
+//! `[cluster]`: how gateways and workers find and trust each other, and who starts workers.
 
-use termfleet_gateway::config::Network;
+use termfleet_gateway::{config::Network, scale::MOST_WORKERS};
 use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Secret, Section};
 
 pub(super) const SECTION: Section = Section {
@@ -12,6 +12,7 @@ pub(super) const SECTION: Section = Section {
         &WORKER_NETWORKS,
         &WORKER_NAMES,
         &PLAINTEXT,
+        &POOL_DRIVER,
         &POOL_SIZE,
         &GRACE,
     ],
@@ -47,14 +48,21 @@ const PLAINTEXT: Key = Key::new(
     Preset::Flag(false),
     "Workers may listen beyond loopback without TLS: for networks that are private already",
 );
+const POOL_DRIVER: Key = Key::new(
+    "cluster.pool_driver",
+    Kind::Choice(&["static", "process"]),
+    Preset::Text("static"),
+    "Who starts workers: `static`, you do; `process`, for development: one gateway of the cluster, as \
+     processes on its machine with its own configuration, which must hold `cluster.verify_key` too",
+);
 const POOL_SIZE: Key = Key::new(
     "cluster.backend_pool_size",
     Kind::Number(1, 10_000),
     Preset::Number(1),
-    "How many workers there should be",
+    "How many workers a gateway with `cluster.pool_driver = \"process\"` starts with, 1 to 64. No effect \
+     with driver `static`: that pool has the workers that are started",
 )
-.variables(&["BACKEND_POOL_SIZE"])
-.pending("the pool has the workers that are started, whatever their number");
+.variables(&["BACKEND_POOL_SIZE"]);
 const GRACE: Key = Key::new(
     "cluster.worker_grace_ms",
     Kind::Milliseconds(1_000, 3_600_000),
@@ -62,6 +70,15 @@ const GRACE: Key = Key::new(
     "How long a silent worker's sessions wait for it before others may claim them",
 )
 .pending("sessions of a lost machine are not started elsewhere yet");
+
+/// Who starts workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PoolDriver {
+    /// Somebody else.
+    Static,
+    /// The gateway, as processes beside it.
+    Process,
+}
 
 /// How gateways and workers trust each other.
 #[derive(Debug, Clone)]
@@ -76,16 +93,38 @@ pub(crate) struct Cluster {
     pub(crate) worker_names: Vec<String>,
     /// Workers may listen beyond loopback without TLS.
     pub(crate) plaintext: bool,
+    /// Who starts workers.
+    pub(crate) pool_driver: PoolDriver,
+    /// How many there are at first, if that is the gateway.
+    pub(crate) pool_size: u32,
 }
 
 pub(super) fn parse(values: &mut Resolved) -> Cluster {
-    values.number(&POOL_SIZE);
     values.number(&GRACE);
+    let (pool_driver, pool_size) = pool(values);
     Cluster {
         signing_key: values.secret(&SIGNING_KEY),
         verify_key: values.optional(&VERIFY_KEY),
         worker_networks: values.each(&WORKER_NETWORKS),
         worker_names: values.list(&WORKER_NAMES),
         plaintext: values.flag(&PLAINTEXT),
+        pool_driver,
+        pool_size,
     }
+}
+
+fn pool(values: &mut Resolved) -> (PoolDriver, u32) {
+    let size = u32::try_from(values.number(&POOL_SIZE)).unwrap_or(u32::MAX);
+    if values.text(&POOL_DRIVER) != "process" {
+        return (PoolDriver::Static, size);
+    }
+    if size > MOST_WORKERS {
+        values.refuse(
+            &POOL_SIZE,
+            format!(
+                "{size} are too many for cluster.pool_driver = \"process\": at most {MOST_WORKERS}"
+            ),
+        );
+    }
+    (PoolDriver::Process, size)
 }

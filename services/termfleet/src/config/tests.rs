@@ -121,8 +121,7 @@ fn the_variables_of_the_seeds_mean_the_same_keys() {
     assert_eq!(settings.redis.url.unwrap().reveal(), "redis://redis:6379");
     assert_eq!(settings.worker.capacity, 10_000);
     assert_eq!(settings.session.cleanup_interval.as_millis(), 60_001);
-    let told = settings.pending.iter().any(|line| line.contains("cluster.backend_pool_size"));
-    assert!(told, "{:?}", settings.pending);
+    assert_eq!(settings.cluster.pool_size, 20);
     let both = with_variables(&[("MAX_SESSIONS", "10000"), ("MAX_SESSIONS_PER_BACKEND", "10")]);
     assert_eq!(both.worker.capacity, 10, "the more exact name wins");
 }
@@ -206,6 +205,22 @@ fn what_no_type_allows_is_refused_with_its_key() {
     }
     let all = told(&[("server.host", "x"), ("worker.id", "a b"), ("auth.issuer", "")]);
     assert!(all.starts_with("3 mistakes in the configuration:\n"), "{all}");
+}
+
+#[test]
+fn a_gateway_starts_1_to_64_workers_and_others_may_start_more() {
+    let pool = |size| [("cluster.pool_driver", "process"), ("cluster.backend_pool_size", size)];
+    for (size, number) in [("1", 1), ("64", 64)] {
+        let cluster = settings(&pool(size)).cluster;
+        assert_eq!((cluster.pool_driver, cluster.pool_size), (PoolDriver::Process, number));
+    }
+    for size in ["0", "65"] {
+        let told = told(&pool(size));
+        assert!(told.contains("flag: cluster.backend_pool_size: "), "{size}: {told}");
+    }
+    let cluster = settings(&[("cluster.backend_pool_size", "65")]).cluster;
+    assert_eq!((cluster.pool_driver, cluster.pool_size), (PoolDriver::Static, 65));
+    assert!(told(&[("cluster.pool_driver", "kubernetes")]).contains("cluster.pool_driver: "));
 }
 
 #[test]
