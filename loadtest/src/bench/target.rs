@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use anyhow::Result;
 use termfleet_tests::{
     client::{Socket, Terminal},
-    cluster::{Builder, Cluster},
-    dev::Dev,
+    cluster::{self, Cluster},
+    dev::{Builder, Dev},
     http::Http,
 };
 
@@ -14,6 +14,7 @@ use termfleet_tests::{
 const SESSIONS_PER_PROJECT: usize = 10;
 /// A load test is one user at one address.
 const LIMITS: &str = include_str!("../../limits.toml");
+const LIMITS_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/limits.toml");
 
 /// Something with an address.
 pub(super) enum Target {
@@ -30,7 +31,9 @@ pub(super) enum Target {
 
 impl Target {
     pub(super) async fn dev() -> Result<Self> {
-        Ok(Self::Dev(Box::new(Dev::open().await?)))
+        // The limits on messages would be measured, which hold back a thousand keys a second.
+        let dev = Builder::default().arg("--no-auth").arg("--config").arg(LIMITS_FILE);
+        Ok(Self::Dev(Box::new(dev.start().await?)))
     }
 
     pub(super) async fn cluster() -> Result<Self> {
@@ -39,7 +42,8 @@ impl Target {
             ("HANDSHAKE_BURST", "10000".to_owned()),
             ("CONNECTIONS_PER_CLIENT", "50000".to_owned()),
         ];
-        let builder = Builder::default().gateway_config(LIMITS).nginx(BTreeMap::from(lifted));
+        let builder =
+            cluster::Builder::default().gateway_config(LIMITS).nginx(BTreeMap::from(lifted));
         let cluster = Box::new(builder.start().await?);
         let token = cluster.token("load", "user").await?;
         Ok(Self::Cluster { cluster, token })
