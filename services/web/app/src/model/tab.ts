@@ -69,6 +69,8 @@ export class Tab {
   #attachment: Attachment | undefined;
   #size: Size | undefined;
   #begun = false;
+  /** This page made the session and has not come to it yet. */
+  #claims = false;
   #shown = false;
   #closed = false;
   /** Typed before there was a session. */
@@ -231,6 +233,7 @@ export class Tab {
       ...(fresh ? { startEpoch: session.epoch } : {}),
     });
     this.#attachment = attachment;
+    this.#claims = fresh;
     this.surface.show(attachment);
     this.state.patch({ phase: "open", attachment: attachment.state.get() });
     this.#watches = [
@@ -252,9 +255,17 @@ export class Tab {
     const before = this.state.get().attachment;
     const now = attachment.state.get();
     this.state.patch({ attachment: now });
+    this.#claim(attachment, now);
     if (before?.exit !== now.exit || before?.phase !== now.phase) this.host.sessionChanged();
     const ended = now.phase === "ended" && before?.phase === "live" ? now.error : undefined;
     if (ended?.code === Code.SessionEnded && ended.message === CLOSED) this.host.vanished(this);
+  }
+
+  /** Whoever makes a session drives it, even if another page, which heard of it, came to it first. */
+  #claim(attachment: Attachment, { phase, driver }: AttachmentState): void {
+    if (!this.#claims || phase !== "live") return;
+    this.#claims = false;
+    if (driver === "other") attachment.take();
   }
 
   /** A new shell where the old one ended: another session in the same tab. */
