@@ -192,6 +192,10 @@ pub enum ServerMessage {
         /// What to come back with, as `?resume=` of the next socket; absent where nothing is counted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume_ticket: Option<String>,
+        /// Programs' queries (DA, DSR, DECRQM, …) are answered where the session runs: the client's
+        /// terminal keeps its own answers back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        answers_queries: bool,
     },
     /// A session was created on request.
     Created {

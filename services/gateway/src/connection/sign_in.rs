@@ -155,6 +155,7 @@ impl Connection {
             limits,
             heartbeat_ms: PING_INTERVAL.as_millis() as u64,
             resume_ticket,
+            answers_queries: false,
         };
         self.tell(id, None, welcome)
     }

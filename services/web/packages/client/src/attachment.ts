@@ -48,6 +48,8 @@ export interface AttachmentState {
   rows: number;
   /** The session's status, as the server names it. */
   status: string;
+  /** The server answers what programs ask of their terminal; else the driver's terminal does. */
+  answersQueries: boolean;
   /** Set once the process has ended. */
   exit: Exit | undefined;
   /** Why it ended, if not on purpose. */
@@ -129,6 +131,7 @@ export class Attachment {
       cols,
       rows,
       status: "active",
+      answersQueries: false,
       exit: undefined,
       error: undefined,
       doubt: undefined,
@@ -274,6 +277,7 @@ export class Attachment {
     this.#asking = undefined;
     this.#retries = 0;
     clearTimeout(this.#retryTimer);
+    this.state.patch({ answersQueries: link.answersQueries });
     this.#continue(message);
     this.host.settled(this, link);
   }

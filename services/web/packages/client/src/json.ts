@@ -51,6 +51,10 @@ export class JsonObject {
     throw this.#wrong(name);
   }
 
+  optionalBoolean(name: string): boolean | undefined {
+    return this.#given(name) === undefined ? undefined : this.boolean(name);
+  }
+
   object(name: string): JsonObject {
     return new JsonObject(this.#given(name), `${this.what}.${name}`);
   }

@@ -73,6 +73,7 @@ export class Link {
   #nextId = 1;
   #phase: "opening" | "open" | "ended" = "opening";
   #retired = false;
+  #answersQueries = false;
   #lastError: ErrorMessage | undefined;
   #beatEveryMs = 25_000;
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
@@ -96,6 +97,11 @@ export class Link {
 
   get isOpen(): boolean {
     return this.#phase === "open";
+  }
+
+  /** The server answers programs' queries: terminals here do not. */
+  get answersQueries(): boolean {
+    return this.#answersQueries;
   }
 
   send(message: ClientMessage): void {
@@ -214,6 +220,7 @@ export class Link {
     if (this.#phase !== "opening") return;
     clearTimeout(this.#welcomeTimer);
     this.#phase = "open";
+    this.#answersQueries = welcome.answersQueries === true;
     this.#scheduleBeat();
     if (welcome.resumeTicket !== undefined) this.options.onTicket(welcome.resumeTicket);
     this.options.onWelcome(welcome);

@@ -67,6 +67,8 @@ export interface Welcome {
   heartbeatMs: number;
   /** What to come back with, as `?resume=` of the next socket. */
   resumeTicket?: string;
+  /** The server answers what programs ask of their terminal: this one keeps its answers back. */
+  answersQueries?: boolean;
 }
 
 /** The answer to `attach` and `sync`, or, unasked, a channel in another's place. */

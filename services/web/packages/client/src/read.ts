@@ -103,6 +103,7 @@ function welcome(json: JsonObject): Welcome {
     },
     heartbeatMs: json.count("heartbeatMs"),
     ...ticket(json),
+    ...(json.optionalBoolean("answersQueries") ? { answersQueries: true } : {}),
   };
 }
 

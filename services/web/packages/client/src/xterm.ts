@@ -4,7 +4,7 @@
  */
 import type { IDisposable, Terminal } from "@xterm/xterm";
 import type { Attachment, Screen } from "./attachment.ts";
-import { Replies } from "./replies.ts";
+import { type Answer, Replies } from "./replies.ts";
 
 /** What of xterm.js is used; `@xterm/headless` has it too. */
 export type TerminalLike = Pick<
@@ -30,7 +30,7 @@ export class XtermScreen implements Screen, IDisposable {
     private readonly terminal: TerminalLike,
     private readonly onRefused: (data: string) => void = () => {},
   ) {
-    this.#replies = new Replies(terminal, () => this.#replay || !this.#drives());
+    this.#replies = new Replies(terminal, (answer) => this.#keepsBack(answer));
     const encoder = new TextEncoder();
     this.#subscriptions = [
       terminal.onData((text) => this.#typed(text, encoder.encode(text))),
@@ -82,8 +82,11 @@ export class XtermScreen implements Screen, IDisposable {
     });
   }
 
-  #drives(): boolean {
-    return this.#attachment?.state.get().driver === "me";
+  /** Is this answer somebody else's to give? */
+  #keepsBack(answer: Answer): boolean {
+    const state = this.#attachment?.state.get();
+    if (answer === "query" && state?.answersQueries) return true;
+    return this.#replay || state?.driver !== "me";
   }
 
   #typed(text: string, bytes: Uint8Array): void {

@@ -28,6 +28,21 @@ test("after a loss it asks for what is missing and goes on without a reset", () 
   expect([screen.shown, screen.resets]).toEqual(["one two ", 1]);
 });
 
+test("who answers queries is what the server of the present link says", () => {
+  const { connection, socket } = fakeConnection();
+  const attachment = connection.attach(SESSION, { screen: new FakeScreen(), cols: 80, rows: 24 });
+  connection.connect();
+  const said = [true, undefined].map((answersQueries) => {
+    socket().welcome({ answersQueries });
+    socket().attached();
+    const { answersQueries: kept } = attachment.state.get();
+    socket().drop();
+    vi.advanceTimersByTime(100);
+    return kept;
+  });
+  expect(said).toEqual([true, false]);
+});
+
 test("every attempt is above the one before", () => {
   const { socket } = liveSession();
   const first = socket().last("attach");

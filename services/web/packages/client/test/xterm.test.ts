@@ -6,12 +6,12 @@ import { type TerminalLike, XtermScreen } from "../src/xterm.ts";
 import type { Attachment } from "../src/attachment.ts";
 import { bytes } from "./fake.ts";
 
-function terminal(driver: string) {
+function terminal(driver: string, answersQueries = false) {
   const term = new xterm.Terminal({ cols: 80, rows: 24, allowProposedApi: true });
   const sent: string[] = [];
   const screen = new XtermScreen(term as unknown as TerminalLike);
   screen.connect({
-    state: { get: () => ({ driver }) },
+    state: { get: () => ({ driver, answersQueries }) },
     send: (data: Uint8Array) => sent.push(new TextDecoder().decode(data)) > 0,
   } as unknown as Attachment);
   const write = (text: string, replay: boolean) =>
@@ -47,6 +47,20 @@ test.each(QUERIES)("%s: who does not drive does not answer", async (_name, query
   const { sent, write } = terminal("other");
   await write(query, false);
   expect(sent).toEqual([]);
+});
+
+test.each(QUERIES)("%s: nobody answers what the server does", async (_name, query) => {
+  const { term, sent, write } = terminal("me", true);
+  await write(query, false);
+  term.input("k");
+  expect(sent).toEqual(["k"]);
+});
+
+test("keys and mouse reports are no answers", async () => {
+  const { term, sent, write } = terminal("me", true);
+  await write("\x1b[?1004h\x1b[?2004h\x1b[6n", false);
+  term.input("\x1b[I");
+  expect(sent).toEqual(["\x1b[I"]);
 });
 
 test("the answers that are watched for are all that xterm.js has", () => {

@@ -131,6 +131,10 @@ export const TERMFLEET_V1: Dialect = {
       }),
       heartbeatMs: described("How often the server pings.", count),
       "resumeTicket?": described("What to come back with, as `?resume=` of the next socket.", text),
+      "answersQueries?": described(
+        "The server answers programs' queries (DA, DSR, DECRQM, …): the client's terminal must not.",
+        flag,
+      ),
     }),
     created: says("The session that was asked for.", { session: rest("Session") }),
     attached: says("The answer to `attach`, or unasked a channel in another's place.", attached),
