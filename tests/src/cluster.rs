@@ -34,6 +34,7 @@ pub struct Builder {
     nginx: Option<Settings>,
     tls: bool,
     gateway_config: String,
+    cluster_config: String,
     worker_config: String,
     binaries: Vec<(String, PathBuf)>,
     process_pool: Option<u32>,
@@ -48,6 +49,7 @@ impl Default for Builder {
             nginx: Some(Settings::new()),
             tls: false,
             gateway_config: String::new(),
+            cluster_config: String::new(),
             worker_config: String::new(),
             binaries: Vec::new(),
             process_pool: None,
@@ -95,6 +97,13 @@ impl Builder {
     #[must_use]
     pub fn gateway_config(mut self, lines: &str) -> Self {
         self.gateway_config.push_str(lines);
+        self
+    }
+
+    /// With more lines (TOML) of every gateway's section `[cluster]`.
+    #[must_use]
+    pub fn cluster_config(mut self, lines: &str) -> Self {
+        self.cluster_config.push_str(lines);
         self
     }
 

@@ -10,6 +10,7 @@ pub mod collector;
 pub mod dev;
 pub mod home;
 pub mod http;
+pub mod kubernetes;
 pub mod nginx;
 pub mod openssl;
 pub mod ports;

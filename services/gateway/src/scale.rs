@@ -33,7 +33,7 @@ impl Scaler for StaticPool {
         Err(Refusal::new(
             Code::CommandRejected,
             "this gateway starts no workers: start or stop them yourself, or run `termfleet gateway` \
-             with cluster.pool_driver = \"process\"",
+             with cluster.pool_driver = \"process\" or \"kubernetes\"",
         ))
     }
 }

@@ -26,7 +26,7 @@ mod services;
 
 pub(crate) mod command;
 
-pub(crate) use cluster::PoolDriver;
+pub(crate) use cluster::{Kubernetes, PoolDriver};
 pub(crate) use server::Server;
 
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! `termfleet gateway`: one of several processes that clients connect to. It keeps nothing that a
 //! reconnect to another one could not rebuild.
 
+mod kubernetes;
 mod pool;
 
 use std::{io::Write, sync::Arc, time::Duration};
@@ -43,7 +44,7 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
     let mut signals = Signals::listen()?;
     let (verifier, key) = (verifier(settings)?, signing_key(settings)?);
     let (resume, key) = (ResumeKey::derived(&key)?, CapabilityKey::new(key));
-    let recipe = pool::Recipe::of(options, settings)?;
+    let starter = pool::Starter::of(options, settings)?;
     let doors = Doors::open(&settings.server).await?;
     let (drain, tasks, stop) = (Drain::new(), Tasks::new(), CancellationToken::new());
     let readiness = Readiness::new(drain.clone());
@@ -52,7 +53,7 @@ async fn serve(options: &cli::Gateway, settings: &Settings) -> Result<()> {
 
     let upstream = Upstream::watch(store.clone(), choosing(settings), key, &tasks, &drain);
     let mut standings = upstream.standings();
-    let pool = pool::Pool::start(recipe, settings, &upstream, &tasks);
+    let pool = pool::Pool::start(starter, settings, &upstream, &tasks);
     let report = Report::new(&readiness);
     let parts = Parts {
         config: settings.gateway(ABOUT.version),

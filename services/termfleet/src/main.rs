@@ -20,6 +20,7 @@ mod ptyhost;
 mod token;
 mod worker;
 
+mod exchange;
 mod holder;
 mod hooks;
 mod listen;

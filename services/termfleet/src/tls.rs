@@ -17,14 +17,29 @@ pub(crate) fn connector(ca: Option<&str>) -> Result<TlsConnector> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(pem) = ca {
-        let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
-            .collect::<Result<_, _>>()
-            .map_err(|_| anyhow!("no PEM text of certificates"))?;
-        if certificates.is_empty() {
-            return Err(anyhow!("no PEM text of certificates"));
-        }
-        roots.add_parsable_certificates(certificates);
+        roots.add_parsable_certificates(certificates(pem)?);
     }
+    trusting(roots)
+}
+
+/// Trusts the certificates of this PEM text alone.
+///
+/// # Errors
+/// If it is none.
+pub(crate) fn only(ca: &str) -> Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates(ca)?);
+    trusting(roots)
+}
+
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    read.ok()
+        .filter(|certificates| !certificates.is_empty())
+        .ok_or_else(|| anyhow!("no PEM text of certificates"))
+}
+
+fn trusting(roots: RootCertStore) -> Result<TlsConnector> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

@@ -56,12 +56,13 @@ impl Roles<'_> {
         let config = format!(
             "[server]\nlisten = [\"{}\"]\nadmin_listen = \"{}\"\nproxies = [\"127.0.0.1\"]\n\
              [redis]\nurl = \"{}\"\n[auth]\nsecret_file = {:?}\n\
-             [cluster]\nsigning_key_file = {:?}\n{}[gateway]\nid = \"{}\"\n{}{}",
+             [cluster]\nsigning_key_file = {:?}\n{}{}[gateway]\nid = \"{}\"\n{}{}",
             role.address,
             role.admin,
             self.redis,
             self.keys.tokens,
             self.keys.signing,
+            self.built.cluster_config,
             trust,
             role.name,
             self.built.gateway_config,

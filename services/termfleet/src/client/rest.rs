@@ -2,16 +2,14 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use termfleet_proto::rest::Problem;
 
 use super::target::{Server, Target};
+use crate::exchange::exchange;
 
-/// More than any page of sessions needs.
-const MAX_ANSWER: usize = 8 << 20;
 /// How long an answer may take: the server's own deadlines are shorter.
 const ANSWER_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -49,29 +47,17 @@ impl Target {
         path: &str,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes)> {
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let mut request = Request::builder()
             .method(method)
             .uri(server.path(path))
-            .header("host", server.authority())
-            .header("connection", "close");
+            .header("host", server.authority());
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         if !body.is_empty() {
             request = request.header("content-type", "application/json");
         }
-        let request = request.body(Full::new(body))?;
-        let asking = async move {
-            let (parts, body) = sender.send_request(request).await?.into_parts();
-            let body = Limited::new(body, MAX_ANSWER).collect().await;
-            let body = body.map_err(|_| anyhow!("the answer is too long or was cut off"))?;
-            Ok((parts.status, body.to_bytes()))
-        };
-        // The connection ends by itself once the answer is read; how it ends is the answer's.
-        let (answer, _) = tokio::join!(asking, connection);
-        answer
+        exchange(stream, request.body(Full::new(body))?).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! `[cluster]`: how gateways and workers find and trust each other, and who starts workers.
 
+use std::path::PathBuf;
+
 use termfleet_gateway::{config::Network, scale::MOST_WORKERS};
 use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Secret, Section};
 
@@ -14,6 +16,9 @@ pub(super) const SECTION: Section = Section {
         &PLAINTEXT,
         &POOL_DRIVER,
         &POOL_SIZE,
+        &KUBERNETES_SET,
+        &KUBERNETES_API,
+        &KUBERNETES_ACCOUNT,
         &GRACE,
     ],
 };
@@ -50,19 +55,39 @@ const PLAINTEXT: Key = Key::new(
 );
 const POOL_DRIVER: Key = Key::new(
     "cluster.pool_driver",
-    Kind::Choice(&["static", "process"]),
+    Kind::Choice(&["static", "process", "kubernetes"]),
     Preset::Text("static"),
     "Who starts workers: `static`, you do; `process`, for development: one gateway of the cluster, as \
-     processes on its machine with its own configuration, which must hold `cluster.verify_key` too",
+     processes on its machine with its own configuration, which must hold `cluster.verify_key` too; \
+     `kubernetes`: as the pods of the StatefulSet `cluster.kubernetes_set`, scaled by any gateway",
 );
 const POOL_SIZE: Key = Key::new(
     "cluster.backend_pool_size",
     Kind::Number(1, 10_000),
     Preset::Number(1),
     "How many workers a gateway with `cluster.pool_driver = \"process\"` starts with, 1 to 64. No effect \
-     with driver `static`: that pool has the workers that are started",
+     with other drivers: those pools have the workers that are started",
 )
 .variables(&["BACKEND_POOL_SIZE"]);
+const KUBERNETES_SET: Key = Key::new(
+    "cluster.kubernetes_set",
+    Kind::Text,
+    Preset::Text("termfleet-worker"),
+    "The StatefulSet, in the gateway's own namespace, whose pods are the workers; `worker.id` is the pod's \
+     name",
+);
+const KUBERNETES_API: Key = Key::new(
+    "cluster.kubernetes_api",
+    Kind::Text,
+    Preset::Unset,
+    "The `https://` URL of the API server; unset, the one that every pod is told of",
+);
+const KUBERNETES_ACCOUNT: Key = Key::new(
+    "cluster.kubernetes_account",
+    Kind::Text,
+    Preset::Text("/var/run/secrets/kubernetes.io/serviceaccount"),
+    "The directory of the service account that asks it: `token`, `ca.crt`, `namespace`",
+);
 const GRACE: Key = Key::new(
     "cluster.worker_grace_ms",
     Kind::Milliseconds(1_000, 3_600_000),
@@ -78,6 +103,19 @@ pub(crate) enum PoolDriver {
     Static,
     /// The gateway, as processes beside it.
     Process,
+    /// Kubernetes, as pods.
+    Kubernetes,
+}
+
+/// The workers as pods.
+#[derive(Debug, Clone)]
+pub(crate) struct Kubernetes {
+    /// The StatefulSet's name.
+    pub(crate) set: String,
+    /// The API server, if it is not the one that every pod is told of.
+    pub(crate) api: Option<String>,
+    /// Where the service account's files are.
+    pub(crate) account: PathBuf,
 }
 
 /// How gateways and workers trust each other.
@@ -97,6 +135,8 @@ pub(crate) struct Cluster {
     pub(crate) pool_driver: PoolDriver,
     /// How many there are at first, if that is the gateway.
     pub(crate) pool_size: u32,
+    /// Where they are, if they are pods.
+    pub(crate) kubernetes: Kubernetes,
 }
 
 pub(super) fn parse(values: &mut Resolved) -> Cluster {
@@ -110,13 +150,20 @@ pub(super) fn parse(values: &mut Resolved) -> Cluster {
         plaintext: values.flag(&PLAINTEXT),
         pool_driver,
         pool_size,
+        kubernetes: Kubernetes {
+            set: values.text(&KUBERNETES_SET),
+            api: values.optional(&KUBERNETES_API),
+            account: values.text(&KUBERNETES_ACCOUNT).into(),
+        },
     }
 }
 
 fn pool(values: &mut Resolved) -> (PoolDriver, u32) {
     let size = u32::try_from(values.number(&POOL_SIZE)).unwrap_or(u32::MAX);
-    if values.text(&POOL_DRIVER) != "process" {
-        return (PoolDriver::Static, size);
+    match values.text(&POOL_DRIVER).as_ref() {
+        "process" => {}
+        "kubernetes" => return (PoolDriver::Kubernetes, size),
+        _ => return (PoolDriver::Static, size),
     }
     if size > MOST_WORKERS {
         values.refuse(

@@ -220,7 +220,12 @@ fn a_gateway_starts_1_to_64_workers_and_others_may_start_more() {
     }
     let cluster = settings(&[("cluster.backend_pool_size", "65")]).cluster;
     assert_eq!((cluster.pool_driver, cluster.pool_size), (PoolDriver::Static, 65));
-    assert!(told(&[("cluster.pool_driver", "kubernetes")]).contains("cluster.pool_driver: "));
+    let pods = settings(&[("cluster.pool_driver", "kubernetes")]).cluster;
+    assert_eq!(
+        (pods.pool_driver, &*pods.kubernetes.set),
+        (PoolDriver::Kubernetes, "termfleet-worker")
+    );
+    assert!(told(&[("cluster.pool_driver", "nomad")]).contains("cluster.pool_driver: "));
 }
 
 #[test]

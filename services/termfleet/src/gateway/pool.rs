@@ -12,6 +12,7 @@ mod slot;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use anyhow::Result;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use termfleet_gateway::{
@@ -31,12 +32,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::child::Recipe;
+pub(super) use self::slot::SETTLED;
 use self::{
+    child::Recipe,
     plan::{Number, Plan, plan},
     slot::Slot,
 };
-use crate::config::Settings;
+use super::kubernetes::{Api, Pods};
+use crate::{
+    cli,
+    config::{PoolDriver, Settings},
+};
 
 /// How often is looked which of them have ended, are known, have no session left.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -52,6 +58,30 @@ const END_LOOK: Duration = Duration::from_millis(20);
 /// In whose name the pool drains workers.
 const NAME: &str = "pool";
 
+/// How workers are started.
+pub(super) enum Starter {
+    /// By somebody else.
+    Nobody,
+    /// By this gateway, by this recipe.
+    Gateway(Recipe),
+    /// By Kubernetes, which is asked here.
+    Kubernetes(Api),
+}
+
+impl Starter {
+    /// As it is configured.
+    ///
+    /// # Errors
+    /// If that cannot work here.
+    pub(super) fn of(options: &cli::Gateway, settings: &Settings) -> Result<Self> {
+        Ok(match settings.cluster.pool_driver {
+            PoolDriver::Static => Self::Nobody,
+            PoolDriver::Process => Self::Gateway(Recipe::of(options, settings)?),
+            PoolDriver::Kubernetes => Self::Kubernetes(Api::of(&settings.cluster.kubernetes)?),
+        })
+    }
+}
+
 /// Who starts this gateway's workers.
 pub(super) struct Pool {
     scaler: Arc<dyn Scaler>,
@@ -59,18 +89,24 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Starts as many as are configured, by this recipe; without one they are somebody else's.
+    /// Starts as many as are configured, if that is this gateway's to do.
     pub(super) fn start(
-        recipe: Option<Recipe>,
+        starter: Starter,
         settings: &Settings,
         upstream: &Arc<Upstream>,
         tasks: &Tasks,
     ) -> Self {
-        let Some(recipe) = recipe else {
-            return Self { scaler: Arc::new(StaticPool), keeping: None };
+        let stop = CancellationToken::new();
+        let recipe = match starter {
+            Starter::Nobody => return Self { scaler: Arc::new(StaticPool), keeping: None },
+            Starter::Kubernetes(api) => {
+                let pods = Pods::new(api, &settings.cluster.kubernetes, upstream);
+                let kept = tasks.spawn("pool", pods.clone().keep(stop.clone()));
+                return Self { scaler: pods, keeping: Some((stop, kept)) };
+            }
+            Starter::Gateway(recipe) => recipe,
         };
         let (asks, asked) = mpsc::channel(MAX_ASKED);
-        let stop = CancellationToken::new();
         let keeper =
             Keeper { recipe, upstream: upstream.clone(), wanted: 0, slots: BTreeMap::new() };
         let kept = tasks.spawn("pool", keeper.run(settings.cluster.pool_size, asked, stop.clone()));
@@ -238,6 +274,6 @@ impl Keeper {
 }
 
 /// The pool itself, as workers hear of it.
-fn actor() -> Option<Actor> {
+pub(super) fn actor() -> Option<Actor> {
     Some(Actor { user: NAME.parse().ok()?, tenant: EVERY_TENANT.parse().ok()?, role: Role::Admin })
 }

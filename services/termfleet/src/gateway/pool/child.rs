@@ -15,7 +15,7 @@ use termfleet_gateway::scale::MOST_WORKERS;
 use super::plan::Number;
 use crate::{
     cli::{self, Usage},
-    config::{PoolDriver, Settings},
+    config::Settings,
     state::{Lock, StateDir},
     worker,
 };
@@ -35,20 +35,14 @@ pub(in crate::gateway) struct Recipe {
 }
 
 impl Recipe {
-    /// The recipe of this gateway, if it starts workers. What they would stumble over is told now.
-    pub(in crate::gateway) fn of(
-        options: &cli::Gateway,
-        settings: &Settings,
-    ) -> Result<Option<Self>> {
-        if settings.cluster.pool_driver == PoolDriver::Static {
-            return Ok(None);
-        }
+    /// The recipe of this gateway. What its workers would stumble over is told now.
+    pub(super) fn of(options: &cli::Gateway, settings: &Settings) -> Result<Self> {
         check(settings)?;
         let base = StateDir::at(settings.worker.state_dir.as_deref(), STATE)?;
         base.below(&Number(MOST_WORKERS).to_string())?;
         let lock = base.lock()?;
         let program = std::env::current_exe().context("cannot find this program's own file")?;
-        Ok(Some(Self { program, shared: shared(options), base, _lock: lock }))
+        Ok(Self { program, shared: shared(options), base, _lock: lock })
     }
 
     /// Starts one, in a process group of its own: Ctrl-C is for the gateway, which ends it last.

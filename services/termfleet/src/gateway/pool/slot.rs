@@ -23,7 +23,7 @@ const WELL: Duration = Duration::from_secs(10);
 /// How long ago a worker must have been told to take nothing new before its word that it has no
 /// session is believed: a registration (3 s) may be older than what it was told, and so may be what
 /// the gateway has read of it (at most 2.5 s).
-pub(super) const SETTLED: Duration = Duration::from_secs(6);
+pub(in crate::gateway) const SETTLED: Duration = Duration::from_secs(6);
 
 /// A place in the pool.
 #[derive(Debug)]
