@@ -36,3 +36,15 @@ scenario("htop draws itself, answers keys, and leaves the screen as it was", asy
   const after = await terminal.screen();
   assert.equal(after.trimEnd(), `${before.trimEnd()} htop\n${PROMPT}`);
 });
+
+scenario("a character takes as many cells as the server counts", async (stage) => {
+  const terminal = await stage.visitor();
+  await terminal.open(stage.dev.url);
+  await terminal.prompt();
+  // Where the cursor is after it, as the terminal itself says.
+  const ask = String.raw`where() { IFS='[;' read -rs -d R -p $'\r'"$1"$'\e[6n' _ _ column; echo; echo "$column"; }`;
+  await terminal.command(ask);
+  for (const [text, column] of [["✅", 3], ["e\u0301", 2], ["漢字", 5], ["👩\u200d💻", 5]]) {
+    assert.equal(await terminal.output(`where ${text}`), `${text}\n${column}`);
+  }
+});

@@ -6,6 +6,8 @@ import type { IDisposable, Terminal } from "@xterm/xterm";
 import type { Attachment, Screen } from "./attachment.ts";
 import { type Answer, Replies } from "./replies.ts";
 
+export { registerUnicode, type UnicodeTerminal } from "./widths.ts";
+
 /** What of xterm.js is used; `@xterm/headless` has it too. */
 export type TerminalLike = Pick<
   Terminal,

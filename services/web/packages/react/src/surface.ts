@@ -3,7 +3,7 @@
  * that moving or hiding a tab never loses a screen.
  */
 import { type Attachment } from "@termfleet/client";
-import { XtermScreen } from "@termfleet/client/xterm";
+import { registerUnicode, XtermScreen } from "@termfleet/client/xterm";
 import { FitAddon } from "@xterm/addon-fit";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { type ITerminalOptions, Terminal } from "@xterm/xterm";
@@ -51,7 +51,9 @@ export class TerminalSurface {
       ...TERMINAL_OPTIONS,
       linkHandler: { activate: openLink },
       ...options.terminal,
+      allowProposedApi: true,
     });
+    registerUnicode(this.terminal);
     this.#fontSize = this.terminal.options.fontSize ?? 14;
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(new WebLinksAddon(openLink));
