@@ -1,4 +1,5 @@
 /** `window.termfleet`: what tests and curious people ask a page. It shows; it never types. */
+import type { AttachmentStats } from "@termfleet/client";
 import type { Workspace } from "./workspace.ts";
 
 export interface TabReport {
@@ -16,6 +17,8 @@ export interface TabReport {
   banner: string | undefined;
   cols: number;
   rows: number;
+  /** How often its screen was compared with the server's, and what came of it. */
+  checks: AttachmentStats;
 }
 
 export interface DebugHandle {
@@ -60,6 +63,7 @@ export function debugHandle(workspace: Workspace): DebugHandle {
           banner: tab.banner?.kind,
           cols: tab.surface.terminal.cols,
           rows: tab.surface.terminal.rows,
+          checks: tab.checks,
         };
       }),
   };

@@ -2,6 +2,7 @@
 import {
   type Attachment,
   type AttachmentState,
+  type AttachmentStats,
   Code,
   type Connection,
   Fields,
@@ -104,6 +105,11 @@ export class Tab {
 
   get sessionId(): string | undefined {
     return this.state.get().session?.id;
+  }
+
+  /** How often its screen was compared with the server's, and what came of it. */
+  get checks(): AttachmentStats {
+    return this.#attachment?.stats.get() ?? { same: 0, differs: 0, missed: 0 };
   }
 
   /** What the tab is called on the page. */

@@ -17,7 +17,16 @@ export class Acks {
   /** Writes of an earlier channel or screen must not count for this one. */
   #generation = 0;
 
-  constructor(private readonly send: (offset: number) => void) {}
+  /** `drawn` is told whenever everything before an offset is parsed, and nothing beyond it. */
+  constructor(
+    private readonly send: (offset: number) => void,
+    private readonly drawn: (end: number) => void = () => {},
+  ) {}
+
+  /** Everything before this is parsed. */
+  get parsed(): number {
+    return this.#parsed;
+  }
 
   /** A channel begins at this offset: nothing up to there needs an ack. */
   begin(offset: number): void {
@@ -46,6 +55,7 @@ export class Acks {
       if (generation !== this.#generation) return;
       this.#parsed = Math.max(this.#parsed, end);
       this.#consider();
+      this.drawn(end);
     };
   }
 

@@ -4,10 +4,19 @@
  * channel and goes on where it was.
  */
 import { Acks } from "./acks.ts";
+import type {
+  AttachmentEvents,
+  AttachmentHost,
+  AttachmentState,
+  AttachmentStats,
+  AttachOptions,
+  Exit,
+} from "./attach.ts";
 import { retryDelay } from "./backoff.ts";
+import { SelfCheck } from "./check.ts";
 import { Code, TermfleetError } from "./codes.ts";
 import { Emitter } from "./emitter.ts";
-import type { Reason, ServerFrame, SnapshotFrame } from "./frames.ts";
+import type { ServerFrame, SnapshotFrame } from "./frames.ts";
 import { InputLane } from "./lane.ts";
 import type { Link } from "./link.ts";
 import type {
@@ -17,81 +26,9 @@ import type {
   ErrorMessage,
   ServerMessage,
   SessionEvent,
-  Tier,
 } from "./messages.ts";
 import { Fields } from "./store.ts";
 import { OutputTrack } from "./track.ts";
-
-/** Where output is drawn. Calls take effect in their order. */
-export interface Screen {
-  /** Clears everything and takes this size: a snapshot follows. */
-  reset(cols: number, rows: number): void;
-  /** Takes this size: the session's. */
-  resize(cols: number, rows: number): void;
-  /** Draws bytes, then calls `parsed`. In a `replay` terminal queries are not answered. */
-  write(data: Uint8Array, replay: boolean, parsed: () => void): void;
-}
-
-/** How a process ended. */
-export interface Exit {
-  exitCode?: number;
-  signal?: number;
-}
-
-export interface AttachmentState {
-  /** `waiting`: for a connection; `ended`: for good. */
-  phase: "waiting" | "attaching" | "live" | "ended";
-  /** Who may type. `unknown` until the first answer. */
-  driver: "unknown" | "me" | "other" | "nobody";
-  /** The session's own size, which is that of its driver. */
-  cols: number;
-  rows: number;
-  /** The session's status, as the server names it. */
-  status: string;
-  /** The server answers what programs ask of their terminal; else the driver's terminal does. */
-  answersQueries: boolean;
-  /** Set once the process has ended. */
-  exit: Exit | undefined;
-  /** Why it ended, if not on purpose. */
-  error: TermfleetError | undefined;
-  /** Typed for a shell that is no more, and perhaps run by it: the user decides. */
-  doubt: Uint8Array | undefined;
-}
-
-export interface AttachmentEvents {
-  /** A channel stands; `recovered`: not one byte was lost. */
-  attached: { recovered: boolean; reason?: Reason };
-  /** Something was refused: input, control. The attachment goes on. */
-  refused: TermfleetError;
-  /** Something happened in the session. */
-  event: SessionEvent;
-}
-
-export interface AttachOptions {
-  screen: Screen;
-  cols: number;
-  rows: number;
-  tier?: Tier;
-  /** Rows of scrollback that a snapshot may bring. */
-  snapshotRows?: number;
-  /** The epoch of a session that this client has just created: it then gets every byte of it. */
-  startEpoch?: number;
-}
-
-/** What an attachment needs of its connection. */
-export interface AttachmentHost {
-  readonly clientId: string;
-  nextAttempt(): number;
-  readonly maxInputBytes: number;
-  /** Frames of this channel belong to the attachment from now on. */
-  bind(link: Link, channel: number, attachment: Attachment): void;
-  /** The channel has ended: its late frames belong to nobody. */
-  unbind(link: Link, channel: number): void;
-  /** An attachment has moved to a link, or has given up on it. */
-  settled(attachment: Attachment, link: Link): void;
-  /** The attachment is over. */
-  release(attachment: Attachment): void;
-}
 
 /** Resizes go out at most this often, the last one always: the server takes 20 a second. */
 const RESIZE_INTERVAL_MS = 50;
@@ -101,9 +38,11 @@ const SNAPSHOT_ROWS = 500;
 export class Attachment {
   readonly state: Fields<AttachmentState>;
   readonly events = new Emitter<AttachmentEvents>();
+  readonly stats = new Fields<AttachmentStats>({ same: 0, differs: 0, missed: 0 });
   readonly #lane = new InputLane();
   readonly #track: OutputTrack;
   readonly #acks: Acks;
+  readonly #check: SelfCheck;
   /** Where bytes come and go now. */
   #at: { link: Link; channel: number } | undefined;
   /** The link on which a channel has been asked for. */
@@ -121,10 +60,13 @@ export class Attachment {
     const { cols, rows } = options;
     this.#size = { cols, rows };
     this.#track = new OutputTrack(options.startEpoch);
-    this.#acks = new Acks((offset) => {
+    const ack = (offset: number): void => {
       const at = this.#at;
       at?.link.sendFrame({ kind: "ack", channel: at.channel, offset });
-    });
+    };
+    this.#acks = new Acks(ack, (end) => this.#check.drawn(end));
+    this.#check = this.#makeCheck();
+    if (options.screen.digest) this.#check.setActive(true);
     this.state = new Fields<AttachmentState>({
       phase: "waiting",
       driver: "unknown",
@@ -174,10 +116,16 @@ export class Attachment {
     });
   }
 
-  /** Tells the server whether the session is on the screen. */
+  /** Tells the server whether the session is on the screen. Until told otherwise, it is. */
   view(visible: boolean): void {
     const at = this.#at;
     at?.link.send({ type: "view", channel: at.channel, visible });
+    if (this.options.screen.digest) this.#check.setActive(visible);
+  }
+
+  /** Draws the screen anew, from what the server has. */
+  refresh(): void {
+    if (this.state.get().phase === "live") this.#sync(undefined);
   }
 
   /** Decides about the input in doubt: to send it to the present shell, or to forget it. */
@@ -303,6 +251,7 @@ export class Attachment {
       ...(status === "closed" ? { exit: this.state.get().exit ?? {} } : { exit: undefined }),
     });
     this.events.emit("attached", { recovered, ...(reason ? { reason } : {}) });
+    this.#check.disturbed();
     if (!continues) this.#sync(undefined);
     if (driver) this.#takeSize();
     else if (recovered) this.options.screen.resize(cols, rows);
@@ -350,6 +299,7 @@ export class Attachment {
     if (event.kind === "driver") {
       this.#drive(event.driver ? "me" : event.taken ? "other" : "nobody");
     } else if (event.kind === "resized") {
+      this.#check.disturbed();
       this.state.patch({ cols: event.cols, rows: event.rows });
       if (this.state.get().driver !== "me") this.options.screen.resize(event.cols, event.rows);
     } else if (event.kind === "status") {
@@ -400,6 +350,7 @@ export class Attachment {
     const step = this.#track.snapshot(frame);
     if (step.do === "ignore") return;
     if (step.first) {
+      this.#check.disturbed();
       this.#acks.jump(frame.offset);
       this.options.screen.reset(frame.cols, frame.rows);
     }
@@ -436,6 +387,26 @@ export class Attachment {
     this.#askAgain(link, error);
   }
 
+  #makeCheck(): SelfCheck {
+    const { screen } = this.options;
+    return new SelfCheck({
+      ask: (answer) => {
+        const at = this.#at;
+        if (this.state.get().phase !== "live" || at === undefined) return;
+        at.link.check(at.channel, (picture) => answer(this.#at === at ? picture : undefined));
+      },
+      drawn: () => (this.#acks.parsed === this.#track.position ? this.#acks.parsed : undefined),
+      digest: () => screen.digest?.(),
+      compared: (result) => {
+        const count = this.stats.get()[result] + 1;
+        this.stats.patch({ [result]: count });
+        if (result !== "differs") return;
+        this.events.emit("repaired", count);
+        this.refresh();
+      },
+    });
+  }
+
   #pump(): void {
     const at = this.#at;
     if (!at) return;
@@ -459,6 +430,7 @@ export class Attachment {
     const now = this.state.get();
     if (!at || (now.driver === "me" && now.cols === cols && now.rows === rows)) return;
     at.link.send({ type: "resize", channel: at.channel, cols, rows });
+    this.#check.disturbed();
     if (now.driver === "me") this.state.patch({ cols, rows });
   }
 
@@ -468,6 +440,7 @@ export class Attachment {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#resizeTimer);
     this.#acks.stop();
+    this.#check.stop();
     this.state.patch({ phase: "ended", error });
     this.host.release(this);
   }

@@ -8,7 +8,8 @@
  *                 welcome        the next one's welcome          all moved, all answered
  * ```
  */
-import { Attachment, type AttachmentHost, type AttachOptions } from "./attachment.ts";
+import type { AttachmentHost, AttachOptions } from "./attach.ts";
+import { Attachment } from "./attachment.ts";
 import { LONGEST_RETRY_MS, retryDelay } from "./backoff.ts";
 import { Code, TermfleetError } from "./codes.ts";
 import { Emitter } from "./emitter.ts";

@@ -4,14 +4,15 @@
  * A {@link Connection} stays connected; an {@link Attachment} is one session on it; `xterm.ts` (its
  * own entry point) draws one with xterm.js; {@link TerminalApi} is the REST interface.
  */
-export {
-  Attachment,
-  type AttachmentEvents,
-  type AttachmentState,
-  type AttachOptions,
-  type Exit,
-  type Screen,
-} from "./attachment.ts";
+export type {
+  AttachmentEvents,
+  AttachmentState,
+  AttachmentStats,
+  AttachOptions,
+  Exit,
+  Screen,
+} from "./attach.ts";
+export { Attachment } from "./attachment.ts";
 export { Code, type CodeEntry, CODES, explain, type Retry, TermfleetError } from "./codes.ts";
 export {
   Connection,

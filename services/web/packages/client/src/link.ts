@@ -2,6 +2,7 @@
  * One WebSocket from its handshake to its end: requests and their answers, frames, heartbeats. It
  * does not come back by itself; that is `connection.ts`.
  */
+import type { Picture } from "./check.ts";
 import { Code, TermfleetError } from "./codes.ts";
 import {
   type ClientFrame,
@@ -74,6 +75,8 @@ export class Link {
   #phase: "opening" | "open" | "ended" = "opening";
   #retired = false;
   #answersQueries = false;
+  /** Whether the server tells what screens look like; while the first question is open, nobody asks. */
+  #checks: "unknown" | "asked" | "known" | "none" = "unknown";
   #lastError: ErrorMessage | undefined;
   #beatEveryMs = 25_000;
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
@@ -122,6 +125,24 @@ export class Link {
     }, REQUEST_TIMEOUT_MS);
     this.#pending.set(id, { answer, timer });
     this.#sendText({ ...message, id });
+  }
+
+  /**
+   * Asks what a session's screen looks like, if the server can say: one that cannot refuses the first
+   * question and is not asked again, as it counts bad messages.
+   */
+  check(channel: number, answer: (picture: Picture | undefined) => void): void {
+    if (this.#checks === "none" || this.#checks === "asked") return answer(undefined);
+    if (this.#checks === "unknown") this.#checks = "asked";
+    this.request({ type: "check", channel }, (said) => {
+      const refusal = said instanceof TermfleetError ? said.code : undefined;
+      if (this.#checks === "asked") {
+        this.#checks =
+          refusal === undefined ? "known" : refusal === Code.BadMessage ? "none" : "unknown";
+      }
+      const checked = !(said instanceof TermfleetError) && said.type === "checked";
+      answer(checked ? said : undefined);
+    });
   }
 
   /** How often to send a heartbeat. */

@@ -38,6 +38,7 @@ export type ClientMessage =
   | { type: "sync"; channel: number; offset?: number }
   | { type: "resize"; channel: number; cols: number; rows: number }
   | { type: "view"; channel: number; visible: boolean }
+  | { type: "check"; channel: number }
   | { type: "control"; channel: number; action: ControlAction }
   | { type: "close"; sessionId: string }
   | {
@@ -150,6 +151,8 @@ export type ServerMessage = { id?: string } & (
   | EventMessage
   | ErrorMessage
   | { type: "created" | "session_created" | "session_updated"; session: Session }
+  /** A fingerprint of the server's screen, once all output before `offset` is drawn on it. */
+  | { type: "checked"; channel: number; offset: number; hash: string }
   | { type: "done"; channel: number; action: string }
   | { type: "closed"; sessionId: string }
   | { type: "session_closed"; sessionId: string; reason: string; exitCode?: number }

@@ -47,6 +47,10 @@ function body(json: JsonObject): ServerMessage {
     case "session_created":
     case "session_updated":
       return { type, session: readSession(json.object("session")) };
+    case "checked": {
+      const [channel, offset] = [json.count("channel"), json.count("offset")];
+      return { type, channel, offset, hash: json.string("hash") };
+    }
     case "done":
       return { type, channel: json.count("channel"), action: json.string("action") };
     case "closed":

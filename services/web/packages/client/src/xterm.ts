@@ -3,7 +3,9 @@
  * its types are imported here.
  */
 import type { IDisposable, Terminal } from "@xterm/xterm";
-import type { Attachment, Screen } from "./attachment.ts";
+import type { Screen } from "./attach.ts";
+import type { Attachment } from "./attachment.ts";
+import { fingerprint } from "./fingerprint.ts";
 import { type Answer, Replies } from "./replies.ts";
 
 export { registerUnicode, type UnicodeTerminal } from "./widths.ts";
@@ -11,7 +13,7 @@ export { registerUnicode, type UnicodeTerminal } from "./widths.ts";
 /** What of xterm.js is used; `@xterm/headless` has it too. */
 export type TerminalLike = Pick<
   Terminal,
-  "write" | "resize" | "cols" | "rows" | "parser" | "onData" | "onBinary"
+  "write" | "resize" | "cols" | "rows" | "parser" | "buffer" | "onData" | "onBinary"
 >;
 
 /** Reset to the initial state, whatever sequence was being parsed. */
@@ -69,6 +71,10 @@ export class XtermScreen implements Screen, IDisposable {
   write(data: Uint8Array, replay: boolean, parsed: () => void): void {
     this.#markReplay(replay);
     this.terminal.write(data, parsed);
+  }
+
+  digest(): string {
+    return fingerprint(this.terminal);
   }
 
   dispose(): void {

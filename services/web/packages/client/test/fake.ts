@@ -1,5 +1,5 @@
 /** The far end of a socket, played by a test: what the client sent is read, what it gets is said. */
-import type { AttachmentState, Screen } from "../src/attachment.ts";
+import type { AttachmentState, Screen } from "../src/attach.ts";
 import { Connection, type ConnectionOptions } from "../src/connection.ts";
 import { type ClientFrame, decodeFrame, encodeFrame, type ServerFrame } from "../src/frames.ts";
 import type { Socket } from "../src/socket.ts";
