@@ -4,6 +4,7 @@
 //! Every wait has a deadline of at least three times what is promised, so that a slow machine does
 //! not fail a test and a hang does not stop the run.
 
+pub mod chaos;
 pub mod client;
 pub mod cluster;
 pub mod collector;

@@ -74,6 +74,9 @@ impl Connection {
         let attached = Attached { channel, replaces, ..attached };
         self.refuse_bad_offset(key, &attached)?;
         self.tell(id, Some(&name), ServerMessage::Attached(attached))?;
+        if let Some((offset, echo)) = self.seats.get(key).and_then(|seat| seat.early_ack.take()) {
+            self.input_ack(key, offset, echo)?;
+        }
         self.say_path(key, PathStatus::Connected, None, None)?;
         self.ask_waiting(key)?;
         self.question_seated(key)?;
@@ -168,8 +171,12 @@ impl Connection {
     fn input_ack(&mut self, key: SeatKey, offset: Offset, echo: Offset) -> Result<(), Closing> {
         let Some(seat) = self.seats.get(key) else { return Ok(()) };
         seat.typing.written(offset);
-        if let (false, Some(channel)) = (self.voice.is_text(), seat.channel) {
-            self.put(&ServerFrame::InputAck { channel, offset, echo });
+        match seat.channel {
+            Some(channel) if !self.voice.is_text() => {
+                self.put(&ServerFrame::InputAck { channel, offset, echo });
+            }
+            Some(_) => {}
+            None => seat.early_ack = Some((offset, echo)),
         }
         self.release(key, tokio::time::Instant::now());
         self.question_written(key)

@@ -63,6 +63,8 @@ pub(super) struct Seat {
     pub(super) pending: HashMap<Token, Pending>,
     /// Input that may not go yet.
     pub(super) typing: Typing,
+    /// Marks of its input that came before its channel: marks overtake everything else.
+    pub(super) early_ack: Option<(Offset, Offset)>,
     /// The newest size of those that came too fast, and when it goes on.
     pub(super) late_size: Option<(Instant, Size)>,
     /// How output becomes text, for dialects of text.
@@ -113,6 +115,7 @@ impl Seat {
             channel: None,
             pending: HashMap::new(),
             typing,
+            early_ack: None,
             late_size: None,
             screen,
             driver: false,
