@@ -1,44 +1,124 @@
-//! What is measured: `dev`, and a cluster of three gateways behind nginx with two workers and Redis,
-//! each as processes of its own build profile, side by side.
+//! What is measured: two floors, `dev`, and a cluster of three gateways and two workers with Redis,
+//! each as processes of its own build profile, in the same run. Rounds are interleaved, so that what
+//! disturbs the machine disturbs all.
 
+mod floor;
+mod process;
+mod program;
+mod target;
+mod wire;
+
+mod attach;
+mod creation;
 mod echo;
 mod flood;
 mod focus;
-mod memory;
-mod target;
+mod idle;
+mod neighbours;
+mod sessions;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use clap::ValueEnum;
+use hdrhistogram::Histogram;
+use tokio::time::Instant;
 
-use self::target::Target;
-use crate::report::Figure;
+use self::{program::Files, target::Target};
+use crate::report::Row;
 
-/// Measures everything.
-pub(crate) async fn run(rounds: u32) -> Result<Vec<Figure>> {
-    // One after the other: what is idle takes time too.
-    let mut figures = all_of(Target::dev().await?, rounds).await?;
-    figures.extend(all_of(Target::cluster().await?, rounds).await?);
-    eprintln!("measuring memory");
-    figures.extend(memory::measure().await?);
-    Ok(figures)
+/// A group of figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// Keystrokes at 1, 50 and 200 sessions, and as many as go through
+    Echo,
+    /// Output as fast as it goes
+    Flood,
+    /// Quiet sessions beside one that floods
+    Neighbours,
+    /// From nothing to a prompt, and commands
+    Creation,
+    /// A client that comes late
+    Attach,
+    /// A focus change on its way to 1,000 sockets
+    Focus,
+    /// Memory of sockets
+    Idle,
+    /// Memory of sessions
+    Sessions,
 }
 
-async fn all_of(target: Target, rounds: u32) -> Result<Vec<Figure>> {
-    eprintln!("measuring keystroke echo ({})", target.name());
-    let mut figures = echo::measure(&target, rounds).await?;
-    eprintln!("measuring floods ({})", target.name());
-    figures.extend(flood::measure(&target, rounds).await?);
-    if let Some(cluster) = target.of_cluster() {
-        eprintln!("measuring how a focus change spreads");
-        figures.extend(focus::measure(cluster, rounds).await?);
+/// Measures everything, or only some of it.
+pub(crate) async fn run(rounds: u32, only: &[Scenario]) -> Result<Vec<Row>> {
+    let (begun, open_files) = (Instant::now(), process::raise_open_files()?);
+    let mut rows = Vec::new();
+    let say = |what: &str| eprintln!("{:>4} s  {what}", begun.elapsed().as_secs());
+    let wanted = |scenario| only.is_empty() || only.contains(&scenario);
+    // On fresh processes: memory that was used before would be used again.
+    if wanted(Scenario::Idle) {
+        say("memory of idle sockets");
+        rows.extend(idle::measure(open_files).await?);
     }
-    target.end().await?;
-    Ok(figures)
+    if wanted(Scenario::Sessions) {
+        say("memory of sessions");
+        rows.extend(sessions::measure().await?);
+    }
+    say("starting the floors, dev and a cluster");
+    let files = Files::new()?;
+    let mut targets = [
+        Target::direct().await?,
+        Target::hop().await?,
+        Target::dev().await?,
+        Target::cluster().await?,
+    ];
+    let mut fast = Vec::new();
+    if wanted(Scenario::Creation) {
+        say("creation and commands");
+        fast.extend(creation::measure(&mut targets, rounds).await?);
+    }
+    if wanted(Scenario::Echo) {
+        say("keystroke echo");
+        fast.extend(echo::measure(&mut targets, rounds, say).await?);
+    }
+    if wanted(Scenario::Neighbours) {
+        say("quiet neighbours of a flood");
+        fast.extend(neighbours::measure(&mut targets, rounds, &files).await?);
+    }
+    if wanted(Scenario::Flood) {
+        say("floods");
+        fast.extend(flood::measure(&mut targets, rounds, &files).await?);
+    }
+    if wanted(Scenario::Attach) {
+        say("attaching late");
+        fast.extend(attach::measure(&mut targets, rounds, &files).await?);
+    }
+    if wanted(Scenario::Focus) {
+        say("how a focus change spreads");
+        for target in &targets {
+            if let Some(cluster) = target.of_cluster() {
+                fast.extend(focus::measure(cluster, rounds).await?);
+            }
+        }
+    }
+    for target in targets {
+        target.end().await?;
+    }
+    say("done");
+    fast.extend(rows);
+    Ok(fast)
 }
 
-/// The resident memory of a process, in bytes.
-fn resident(pid: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
-    let kib: u64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
-    Ok(kib * 1024)
+/// The order of the sides in a round: another one begins each time.
+fn order(round: u32, sides: usize) -> impl Iterator<Item = usize> {
+    (0..sides).map(move |side| (side + round as usize) % sides)
 }
+
+/// A quantile of times in nanoseconds, in so many of them.
+fn quantile(nanos: &[u64], quantile: f64, unit: f64) -> Result<f64> {
+    let mut histogram = Histogram::<u64>::new(3)?;
+    for nanos in nanos {
+        histogram.record(*nanos)?;
+    }
+    Ok(histogram.value_at_quantile(quantile) as f64 / unit)
+}
+
+const MICROS: f64 = 1e3;
+const MILLIS: f64 = 1e6;

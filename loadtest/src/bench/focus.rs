@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use hdrhistogram::Histogram;
 use serde_json::json;
 use termfleet_tests::{client::Socket, cluster::Cluster, http::Http};
 use tokio::time::Instant;
 
-use crate::report::Figure;
+use super::{MILLIS, quantile};
+use crate::report::{Row, Side};
 
 /// Sockets that watch, spread over the gateways.
 const WATCHERS: usize = 1_000;
@@ -15,10 +15,7 @@ const WATCHERS: usize = 1_000;
 const CHANGES: usize = 10;
 const PROJECT: &str = "bench-focus";
 
-pub(super) async fn measure(
-    (cluster, token): (&Cluster, &str),
-    rounds: u32,
-) -> Result<Vec<Figure>> {
+pub(super) async fn measure((cluster, token): (&Cluster, &str), rounds: u32) -> Result<Vec<Row>> {
     let gateways: Vec<_> = cluster.gateways.iter().map(|gateway| gateway.address()).collect();
     let first = *gateways.first().context("a gateway")?;
     let session = Http::new(first, Some(token)).create(PROJECT).await?;
@@ -33,9 +30,10 @@ pub(super) async fn measure(
     }
     let mut asker = Socket::canonical(first, Some(token)).await?;
     let mut focused = false;
-    let (mut p50, mut p99) = (Vec::new(), Vec::new());
+    let mut p50 = Row::new("focus_p50", "focus change to 1,000 watchers, p50", "ms");
+    let mut p99 = Row::new("focus_p99", "focus change to 1,000 watchers, p99", "ms");
     for _ in 0..rounds {
-        let mut histogram = Histogram::<u64>::new(3)?;
+        let mut times = Vec::new();
         for _ in 0..CHANGES {
             focused = !focused;
             let changes = json!([{ "sessionId": session, "focused": focused }]);
@@ -47,16 +45,13 @@ pub(super) async fn measure(
                 watchers.iter_mut().map(|watcher| watcher.message("focus_update")).collect();
             while let Some(update) = hearing.next().await {
                 anyhow::ensure!(update?["focused"] == focused, "another change was told");
-                histogram.record(u64::try_from(asked.elapsed().as_micros())?)?;
+                times.push(u64::try_from(asked.elapsed().as_nanos())?);
             }
             drop(hearing);
             asker.message("focused").await?;
         }
-        p50.push(histogram.value_at_quantile(0.50) as f64 / 1e3);
-        p99.push(histogram.value_at_quantile(0.99) as f64 / 1e3);
+        p50.add(Side::Cluster, quantile(&times, 0.50, MILLIS)?);
+        p99.add(Side::Cluster, quantile(&times, 0.99, MILLIS)?);
     }
-    Ok(vec![
-        Figure::new("focus change to 1,000 watchers, p50", "ms", p50),
-        Figure::new("focus change to 1,000 watchers, p99", "ms", p99),
-    ])
+    Ok(vec![p50, p99])
 }
