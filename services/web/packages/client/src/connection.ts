@@ -186,7 +186,7 @@ export class Connection {
       url: this.#ticket === undefined ? url : withTicket(url, this.#ticket),
       open: this.#open,
       token: token?.(),
-      client: { name: "termfleet-client", version: "0.1.0", ...client, capabilities: [] },
+      client: { name: "termfleet-client", version: "0.1.0", ...client, capabilities: ["deflate"] },
       onWelcome: (welcome) => this.#welcomed(link, welcome),
       onTicket: (ticket) => {
         // A link that is left has a place no more: only its successor's is worth taking over.

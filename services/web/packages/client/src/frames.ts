@@ -71,6 +71,11 @@ export type Frame = ServerFrame | ClientFrame;
 const KIND = { output: 0x01, snapshot: 0x02, input_ack: 0x03, input: 0x11, ack: 0x12 } as const;
 /** In a snapshot's reason: the snapshot goes on in the next frame. */
 const MORE = 0x80;
+/** In an output's or a snapshot's kind: its bytes are compressed. */
+const DEFLATED = 0x80;
+
+/** Makes what raw deflate made small large again; throws {@link FrameError}. */
+export type Inflate = (data: Uint8Array) => Uint8Array;
 
 /** A frame as bytes. */
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -96,10 +101,23 @@ function encodeSnapshot(frame: SnapshotFrame): Uint8Array {
   return compose(KIND.snapshot, [channel, epoch, offset, cols, rows], bytes);
 }
 
-/** The frame that these bytes are; throws {@link FrameError}. */
-export function decodeFrame(bytes: Uint8Array): Frame {
+/**
+ * The frame that these bytes are; throws {@link FrameError}. `inflate` is for clients that offer
+ * `deflate`: without it a compressed frame is none.
+ */
+export function decodeFrame(bytes: Uint8Array, inflate?: Inflate): Frame {
   const reader = new Reader(bytes);
-  const kind = reader.byte();
+  const byte = reader.byte();
+  const kind = inflate ? byte & ~DEFLATED : byte;
+  const frame = decodeBody(reader, kind);
+  if (kind === byte) return frame;
+  if (frame.kind !== "output" && frame.kind !== "snapshot") {
+    throw new FrameError(`a frame of kind ${frame.kind} has nothing to compress`);
+  }
+  return { ...frame, data: inflate?.(frame.data) ?? frame.data };
+}
+
+function decodeBody(reader: Reader, kind: number): Frame {
   const channel = reader.varint();
   switch (kind) {
     case KIND.output:

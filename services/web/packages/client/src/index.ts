@@ -27,6 +27,7 @@ export {
   encodeFrame,
   type Frame,
   FrameError,
+  type Inflate,
   type Reason,
   REASONS,
 } from "./frames.ts";

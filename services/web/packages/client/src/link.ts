@@ -12,6 +12,7 @@ import {
   FrameError,
   type ServerFrame,
 } from "./frames.ts";
+import { inflate } from "./inflate.ts";
 import { MessageError } from "./json.ts";
 import {
   type ClientInfo,
@@ -202,7 +203,7 @@ export class Link {
   #frame(bytes: Uint8Array): void {
     let frame: Frame;
     try {
-      frame = decodeFrame(bytes);
+      frame = decodeFrame(bytes, inflate);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       this.options.onUnreadable(error);
