@@ -9,6 +9,7 @@ const LIVE: AttachmentState = {
   cols: 80,
   rows: 24,
   status: "active",
+  tier: "live",
   answersQueries: false,
   exit: undefined,
   error: undefined,

@@ -17,6 +17,10 @@ export interface TabReport {
   banner: string | undefined;
   cols: number;
   rows: number;
+  /** How it is fed. */
+  tier: string | undefined;
+  /** It rang, or had news, while nobody looked. */
+  attention: boolean;
   /** How often its screen was compared with the server's, and what came of it. */
   checks: AttachmentStats;
 }
@@ -49,7 +53,7 @@ export function debugHandle(workspace: Workspace): DebugHandle {
     connection: () => workspace.connection.state.get().phase,
     tabs: () =>
       workspace.state.get().tabs.map((tab) => {
-        const { attachment, phase } = tab.state.get();
+        const { attachment, phase, attention } = tab.state.get();
         return {
           key: tab.key,
           sessionId: tab.sessionId,
@@ -63,6 +67,8 @@ export function debugHandle(workspace: Workspace): DebugHandle {
           banner: tab.banner?.kind,
           cols: tab.surface.terminal.cols,
           rows: tab.surface.terminal.rows,
+          tier: attachment?.tier,
+          attention,
           checks: tab.checks,
         };
       }),

@@ -13,6 +13,7 @@ export type Action =
   | "copy"
   | "paste"
   | "panes"
+  | "refresh"
   | "help";
 
 export interface Shortcut {
@@ -33,6 +34,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { action: "tabs", code: "ArrowUp", keys: "Ctrl+Shift+↑", text: "Go to the tabs" },
   { action: "rename", code: "KeyE", keys: "Ctrl+Shift+E", text: "Rename this tab" },
   { action: "panes", code: "KeyG", keys: "Ctrl+Shift+G", text: "One, two or four terminals at once" },
+  { action: "refresh", code: "KeyL", keys: "Ctrl+Shift+L", text: "Draw this terminal anew" },
   { action: "copy", code: "KeyC", keys: "Ctrl+Shift+C", text: "Copy the selection" },
   { action: "paste", code: "KeyV", keys: "Ctrl+Shift+V", text: "Paste" },
   { action: "help", code: "Slash", keys: "Ctrl+Shift+?", text: "Show this help" },

@@ -7,11 +7,13 @@ import {
   type Connection,
   Fields,
   type Session,
+  type SessionEvent,
   TermfleetError,
   type TerminalApi,
 } from "@termfleet/client";
 import { type Size, TerminalSurface } from "@termfleet/react";
 import { type Banner, bannerOf, type Remedy } from "./banner.ts";
+import { progressText } from "./progress.ts";
 import { isEnter } from "./shortcuts.ts";
 
 /** The label on a session whose name was chosen by somebody: programs do not change it then. */
@@ -33,8 +35,12 @@ export interface TabState {
   renamed: boolean;
   /** What the program calls itself. */
   title: string;
-  /** It rang while nobody looked. */
+  /** It rang, or had news, while nobody looked. */
   attention: boolean;
+  /** How far its program is, in words; empty if it does not say. */
+  progress: string;
+  /** The directory that its shell is in; empty if it does not say. */
+  directory: string;
   session: Session | undefined;
   attachment: AttachmentState | undefined;
   failure: TermfleetError | undefined;
@@ -47,8 +53,6 @@ export interface TabHost {
   readonly project: string;
   /** The user's role, as far as it is known. */
   role(): string;
-  /** It is on the screen. */
-  isShown(tab: Tab): boolean;
   /** The session that it shows is another one, has come or has ended. */
   sessionChanged(): void;
   /** Its session was closed elsewhere: there is nothing left to show. */
@@ -57,6 +61,8 @@ export interface TabHost {
   onKey(event: KeyboardEvent): boolean;
   /** Something went wrong that the tab itself does not show. */
   tell(error: TermfleetError): void;
+  /** Something that a program has to say to whoever is here. */
+  notify(text: string): void;
   readonly screenReader: boolean;
 }
 
@@ -72,7 +78,10 @@ export class Tab {
   #begun = false;
   /** This page made the session and has not come to it yet. */
   #claims = false;
+  /** It has a place on a page that is looked at. */
   #shown = false;
+  /** That place has not been scrolled away. */
+  #inView = true;
   #closed = false;
   /** Typed before there was a session. */
   #early = "";
@@ -89,6 +98,8 @@ export class Tab {
       renamed: session?.labels[RENAMED_LABEL] !== undefined,
       title: "",
       attention: false,
+      progress: "",
+      directory: "",
       session,
       attachment: undefined,
       failure: undefined,
@@ -98,7 +109,8 @@ export class Tab {
       onRefused: (text) => this.#untaken(text),
       onKey: (event) => this.#key(event),
       onTitle: (title) => this.setTitle(title),
-      onBell: () => this.#rang(),
+      onBell: () => this.#wantsAttention(),
+      onView: (inView) => this.#see(() => (this.#inView = inView)),
       terminal: { screenReaderMode: host.screenReader },
     });
   }
@@ -178,12 +190,14 @@ export class Tab {
     }
   }
 
-  /** It is on the screen, or is not any more. */
+  /** It is on a screen that somebody may look at, or is not any more. */
   setShown(shown: boolean): void {
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    if (shown) this.state.patch({ attention: false });
-    this.#attachment?.view(shown);
+    this.#see(() => (this.#shown = shown));
+  }
+
+  /** Draws its screen anew, from what the server has. */
+  refresh(): void {
+    this.#attachment?.refresh();
   }
 
   /** Leaves the session; `end`: and ends it. */
@@ -236,9 +250,12 @@ export class Tab {
       screen: this.surface.screen,
       cols,
       rows,
+      // Fed every byte while it is focused, else as much as is seen of it.
+      tier: "auto",
       ...(fresh ? { startEpoch: session.epoch } : {}),
     });
     this.#attachment = attachment;
+    attachment.view(this.#isSeen);
     this.#claims = fresh;
     this.surface.show(attachment);
     this.state.patch({ phase: "open", attachment: attachment.state.get() });
@@ -248,9 +265,7 @@ export class Tab {
         // Its banner says it better, and offers what to do.
         if (error.code !== Code.TakenOver) this.host.tell(error);
       }),
-      attachment.events.on("event", (event) => {
-        if (event.kind === "title") this.setTitle(event.title);
-      }),
+      attachment.events.on("event", (event) => this.#event(event)),
     ];
     this.host.sessionChanged();
     if (this.#early !== "") attachment.send(new TextEncoder().encode(this.#early));
@@ -281,7 +296,8 @@ export class Tab {
     this.#attachment = undefined;
     this.surface.screen.reset(this.surface.terminal.cols, this.surface.terminal.rows);
     if (this.#size) this.surface.screen.resize(this.#size.cols, this.#size.rows);
-    this.state.patch({ session: undefined, attachment: undefined, title: "" });
+    const nothing = { title: "", progress: "", directory: "" };
+    this.state.patch({ session: undefined, attachment: undefined, ...nothing });
     this.#begin();
   }
 
@@ -306,8 +322,41 @@ export class Tab {
     return true;
   }
 
-  #rang(): void {
-    if (!this.host.isShown(this)) this.state.patch({ attention: true });
+  get #isSeen(): boolean {
+    return this.#shown && this.#inView;
+  }
+
+  /** Whether it is seen may change by this. */
+  #see(change: () => void): void {
+    const before = this.#isSeen;
+    change();
+    if (before === this.#isSeen) return;
+    if (this.#isSeen) this.state.patch({ attention: false });
+    this.#attachment?.view(this.#isSeen);
+  }
+
+  /** What a program says beside its screen, also while its screen is not sent. */
+  #event(event: SessionEvent): void {
+    switch (event.kind) {
+      case "title":
+        return this.setTitle(event.title);
+      case "cwd":
+        return this.state.patch({ directory: event.path });
+      case "progress":
+        return this.state.patch({ progress: progressText(event) });
+      case "bell":
+        return this.#wantsAttention();
+      case "notification": {
+        const text = [event.title, event.body].filter((part) => part !== "").join(": ");
+        this.host.notify(`${this.label}: ${text}`);
+        return this.#wantsAttention();
+      }
+      default:
+    }
+  }
+
+  #wantsAttention(): void {
+    if (!this.#isSeen) this.state.patch({ attention: true });
   }
 
   #tell(error: unknown): void {

@@ -215,6 +215,12 @@ export class Workspace {
     return isShown(tabs.indexOf(tab), front, layout);
   }
 
+  /** Looks at once whether the connection stands, and draws the active terminal anew. */
+  refresh(): void {
+    this.connection.probe();
+    this.activeTab?.refresh();
+  }
+
   setScreenReader(on: boolean): void {
     this.page.localStorage.setItem(SCREEN_READER_KEY, on ? "on" : "off");
     this.state.patch({ screenReader: on });
@@ -262,6 +268,9 @@ export class Workspace {
       case "panes":
         this.setLayout(nextLayout(this.state.get().layout));
         return true;
+      case "refresh":
+        this.refresh();
+        return true;
       case "help":
         this.setDialog("help");
         return true;
@@ -302,7 +311,7 @@ export class Workspace {
     const visible = this.page.document.visibilityState === "visible";
     const { tabs } = this.state.get();
     const shown = tabs.filter((tab) => this.isShown(tab));
-    for (const tab of tabs) tab.setShown(shown.includes(tab));
+    for (const tab of tabs) tab.setShown(visible && shown.includes(tab));
     const front = this.activeTab;
     const ordered = [...shown.filter((tab) => tab !== front), ...(front ? [front] : [])];
     const alive = ordered.filter((tab) => tab.isAlive);
@@ -405,7 +414,6 @@ export class Workspace {
         const state = this.connection.state.get();
         return state.phase === "connected" ? state.welcome.user.role : "";
       },
-      isShown: (tab) => this.isShown(tab),
       sessionChanged: () => this.#look(),
       vanished: (tab) => {
         this.notify("info", `“${tab.label}” was closed elsewhere.`);
@@ -415,6 +423,7 @@ export class Workspace {
       // The page itself listens; the terminal only has to leave these keys alone.
       onKey: (event) => actionOf(event) !== undefined,
       tell: (error) => this.tell(error),
+      notify: (text) => this.notify("info", text),
       get screenReader() {
         return screenReader();
       },

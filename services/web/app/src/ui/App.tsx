@@ -35,6 +35,19 @@ export function App({ workspace }: { workspace: Workspace }): ReactElement {
           <button
             type="button"
             className="icon-button"
+            aria-label="Refresh"
+            title="Draw this terminal anew, from what the server has (Ctrl+Shift+L)"
+            data-testid="refresh"
+            onClick={() => {
+              workspace.refresh();
+              workspace.focusTerminal();
+            }}
+          >
+            ↻
+          </button>
+          <button
+            type="button"
+            className="icon-button"
             aria-label="Keyboard shortcuts"
             title="Keyboard shortcuts (Ctrl+Shift+?)"
             aria-haspopup="dialog"

@@ -37,7 +37,7 @@ export function StatusLine({ workspace, tab }: Props): ReactElement {
 const SEATS = { unknown: "", me: "typing", other: "watching", nobody: "nobody types" } as const;
 
 function TabFacts({ tab }: { tab: Tab }): ReactElement {
-  const { session, attachment } = useReadable(tab.state);
+  const { session, attachment, directory } = useReadable(tab.state);
   const { label } = tab;
   useEffect(() => {
     document.title = `${label} · Termfleet`;
@@ -48,6 +48,11 @@ function TabFacts({ tab }: { tab: Tab }): ReactElement {
       {session && (
         <span className="fact">
           <span className="fact-name">shell</span> {session.shell.split("/").at(-1)}
+        </span>
+      )}
+      {directory !== "" && (
+        <span className="fact fact-path" data-testid="directory" title={directory}>
+          <span className="fact-name">in</span> {directory}
         </span>
       )}
       {attachment && (

@@ -41,7 +41,7 @@ interface ItemProps {
 }
 
 function TabItem({ workspace, tab, selected, renaming }: ItemProps): ReactElement {
-  const { attention, session } = useReadable(tab.state);
+  const { attention, progress, session } = useReadable(tab.state);
   useReadable(workspace.focus.state);
   const focused = session !== undefined && workspace.focus.isFocused(session.id);
   const element = useRef<HTMLDivElement>(null);
@@ -81,6 +81,7 @@ function TabItem({ workspace, tab, selected, renaming }: ItemProps): ReactElemen
         >
           <span className="tab-dot" aria-hidden="true" />
           <span className="tab-name">{tab.label}</span>
+          {progress !== "" && <span className="tab-progress">{progress}</span>}
           {attention && <span className="tab-bell">has rung</span>}
           {state !== "live" && <span className="visually-hidden">{`, ${state}`}</span>}
           {focused && <span className="visually-hidden">, looked at</span>}

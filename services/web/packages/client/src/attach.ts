@@ -33,6 +33,8 @@ export interface AttachmentState {
   rows: number;
   /** The session's status, as the server names it. */
   status: string;
+  /** How this client is fed. */
+  tier: Tier;
   /** The server answers what programs ask of their terminal; else the driver's terminal does. */
   answersQueries: boolean;
   /** Set once the process has ended. */
@@ -66,6 +68,7 @@ export interface AttachOptions {
   screen: Screen;
   cols: number;
   rows: number;
+  /** How to be fed: every byte (`live`) unless told otherwise. */
   tier?: Tier;
   /** Rows of scrollback that a snapshot may bring. */
   snapshotRows?: number;

@@ -50,6 +50,8 @@ export class Attachment {
   #retries = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #size: { cols: number; rows: number };
+  /** Whether the session is on the screen, as far as anybody has said. */
+  #visible: boolean | undefined;
   #resizeTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -73,6 +75,7 @@ export class Attachment {
       cols,
       rows,
       status: "active",
+      tier: "live",
       answersQueries: false,
       exit: undefined,
       error: undefined,
@@ -118,8 +121,9 @@ export class Attachment {
 
   /** Tells the server whether the session is on the screen. Until told otherwise, it is. */
   view(visible: boolean): void {
-    const at = this.#at;
-    at?.link.send({ type: "view", channel: at.channel, visible });
+    if (visible === this.#visible) return;
+    this.#visible = visible;
+    this.#sendView();
     if (this.options.screen.digest) this.#check.setActive(visible);
   }
 
@@ -226,6 +230,7 @@ export class Attachment {
     this.#retries = 0;
     clearTimeout(this.#retryTimer);
     this.state.patch({ answersQueries: link.answersQueries });
+    this.#sendView();
     this.#continue(message);
     this.host.settled(this, link);
   }
@@ -237,7 +242,7 @@ export class Attachment {
 
   /** Goes on from an `attached` or `synced`. */
   #continue(message: Attached): void {
-    const { recovered, reason, cols, rows, status, driver } = message;
+    const { recovered, reason, cols, rows, status, driver, tier } = message;
     const doubt = this.#lane.attached(message.epoch, message.nextInputOffset);
     const continues = this.#track.attached(message);
     this.#acks.begin(message.offset);
@@ -247,6 +252,7 @@ export class Attachment {
       cols,
       rows,
       status,
+      tier,
       ...(doubt ? { doubt } : {}),
       ...(status === "closed" ? { exit: this.state.get().exit ?? {} } : { exit: undefined }),
     });
@@ -304,6 +310,9 @@ export class Attachment {
       if (this.state.get().driver !== "me") this.options.screen.resize(event.cols, event.rows);
     } else if (event.kind === "status") {
       this.state.patch({ status: event.status });
+    } else if (event.kind === "tier") {
+      this.#check.disturbed();
+      this.state.patch({ tier: event.tier });
     } else if (event.kind === "exited") {
       this.#exited(event);
     }
@@ -392,7 +401,9 @@ export class Attachment {
     return new SelfCheck({
       ask: (answer) => {
         const at = this.#at;
-        if (this.state.get().phase !== "live" || at === undefined) return;
+        const { phase, tier } = this.state.get();
+        // Who is not fed every byte has another screen than the server for a while.
+        if (phase !== "live" || tier !== "live" || at === undefined) return;
         at.link.check(at.channel, (picture) => answer(this.#at === at ? picture : undefined));
       },
       drawn: () => (this.#acks.parsed === this.#track.position ? this.#acks.parsed : undefined),
@@ -416,6 +427,12 @@ export class Attachment {
       if (!piece) return;
       at.link.sendFrame({ kind: "input", channel, offset: piece.offset, data: piece.data });
     }
+  }
+
+  #sendView(): void {
+    const at = this.#at;
+    if (this.#visible === undefined || !at) return;
+    at.link.send({ type: "view", channel: at.channel, visible: this.#visible });
   }
 
   /** This client drives: its own size is the session's. */

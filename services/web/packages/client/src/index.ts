@@ -35,6 +35,7 @@ export { claimIdentity, freshIdentity, type Identity } from "./identity.ts";
 export type {
   ClientMessage,
   ControlAction,
+  ProgressState,
   ServerMessage,
   SessionEvent,
   Tier,

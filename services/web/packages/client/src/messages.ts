@@ -6,6 +6,7 @@ import type { CreateSession, Session } from "./session.ts";
 /** The subprotocol. */
 export const SUBPROTOCOL = "termfleet.v1";
 
+/** How a client is fed; `auto`: as the project's focus and `view` have it. */
 export type Tier = "auto" | "live" | "preview" | "events";
 export type ControlAction = "take" | "release" | "interrupt" | "clear" | "kill" | "restart";
 
@@ -92,6 +93,7 @@ export interface Attached {
   cols: number;
   rows: number;
   status: string;
+  tier: Tier;
 }
 
 export interface Detached {
@@ -104,11 +106,22 @@ export interface Detached {
   signal?: number;
 }
 
+/** As ConEmu and Windows Terminal have it in OSC 9;4. */
+export type ProgressState = "normal" | "error" | "indeterminate" | "paused";
+
 /** Something that happened in a session. */
 export type SessionEvent =
-  | { kind: "bell" }
+  | { kind: "bell" | "command_started" | "waiting" }
+  /** What the program calls itself. */
   | { kind: "title"; title: string }
+  /** The directory that the shell is in. */
   | { kind: "cwd"; path: string }
+  /** How far the program is; without a state nothing is under way any more. */
+  | { kind: "progress"; state?: ProgressState; percent?: number }
+  | { kind: "notification"; title: string; body: string }
+  | { kind: "command_finished"; exitCode?: number }
+  /** How this client is fed from now on. */
+  | { kind: "tier"; tier: Tier }
   | { kind: "resized"; cols: number; rows: number }
   | { kind: "driver"; driver: boolean; taken: boolean }
   | { kind: "status"; status: string; previous: string; reason: string }

@@ -6,11 +6,16 @@ import type {
   Attached,
   Detached,
   ErrorMessage,
+  ProgressState,
   ServerMessage,
   SessionEvent,
+  Tier,
   Welcome,
 } from "./messages.ts";
 import { readSession } from "./session.ts";
+
+const PROGRESS_STATES: readonly ProgressState[] = ["normal", "error", "indeterminate", "paused"];
+const TIERS: readonly Tier[] = ["auto", "live", "preview", "events"];
 
 /** The message that a text frame carries; throws {@link MessageError}. */
 export function readMessage(text: string): ServerMessage {
@@ -133,6 +138,7 @@ function attached(type: Attached["type"], json: JsonObject): Attached {
     cols: json.count("cols"),
     rows: json.count("rows"),
     status: json.string("status"),
+    tier: tier(json),
   };
 }
 
@@ -173,11 +179,23 @@ function event(json: JsonObject): SessionEvent {
   const kind = json.string("kind");
   switch (kind) {
     case "bell":
+    case "command_started":
+    case "waiting":
       return { kind };
     case "title":
-      return { kind, title: json.string("title") };
+      return { kind, title: json.optionalString("title") ?? "" };
     case "cwd":
-      return { kind, path: json.string("path") };
+      return { kind, path: json.optionalString("path") ?? "" };
+    case "progress":
+      return { kind, ...progress(json) };
+    case "notification": {
+      const title = json.optionalString("title") ?? "";
+      return { kind, title, body: json.optionalString("body") ?? "" };
+    }
+    case "command_finished":
+      return { kind, ...exit(json, "exitCode") };
+    case "tier":
+      return { kind, tier: tier(json) };
     case "resized":
       return { kind, cols: json.count("cols"), rows: json.count("rows") };
     case "driver":
@@ -191,6 +209,20 @@ function event(json: JsonObject): SessionEvent {
     default:
       return { kind: "other", name: kind };
   }
+}
+
+function progress(json: JsonObject): { state?: ProgressState; percent?: number } {
+  const state = PROGRESS_STATES.find((known) => known === json.optionalString("state"));
+  const percent = json.optionalNumber("percent");
+  return {
+    ...(state === undefined ? {} : { state }),
+    ...(state === undefined || percent === undefined ? {} : { percent }),
+  };
+}
+
+/** How the client is fed; servers that do not say feed every byte. */
+function tier(json: JsonObject): Tier {
+  return TIERS.find((known) => known === json.optionalString("tier")) ?? "live";
 }
 
 /** A count that may be absent, as an object to spread. */

@@ -31,6 +31,8 @@ export interface SurfaceOptions {
   onKey?(event: KeyboardEvent): boolean;
   onTitle?(title: string): void;
   onBell?(): void;
+  /** It has come into view on the page, or has been scrolled out of it. */
+  onView?(inView: boolean): void;
   terminal?: ITerminalOptions;
 }
 
@@ -41,6 +43,7 @@ export class TerminalSurface {
   readonly screen: XtermScreen;
   readonly #fit = new FitAddon();
   readonly #observer: ResizeObserver;
+  readonly #viewed: IntersectionObserver;
   readonly #fontSize: number;
   #frame = 0;
 
@@ -65,6 +68,10 @@ export class TerminalSurface {
     });
     this.terminal.onResize(() => this.#scale());
     this.#observer = new ResizeObserver(() => this.#sizeSoon());
+    this.#viewed = new IntersectionObserver((entries) => {
+      const newest = entries.at(-1);
+      if (newest) options.onView?.(newest.isIntersecting);
+    });
   }
 
   /** Puts it on the page. Its size is told from now on. */
@@ -72,11 +79,13 @@ export class TerminalSurface {
     parent.append(this.element);
     if (!this.terminal.element) this.terminal.open(this.element);
     this.#observer.observe(this.element);
+    this.#viewed.observe(this.element);
   }
 
   /** Takes it off the page; the screen stays. */
   unmount(): void {
     this.#observer.disconnect();
+    this.#viewed.disconnect();
     cancelAnimationFrame(this.#frame);
     this.element.remove();
   }

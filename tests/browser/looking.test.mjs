@@ -1,0 +1,75 @@
+/** What the page tells of who looks at a terminal, what is said while nobody does, and a fresh look. */
+import assert from "node:assert/strict";
+import { scenario } from "./support.mjs";
+import { until } from "./support/wait.mjs";
+
+scenario("a tab that rings while nobody looks says so until somebody does", async (stage) => {
+  const terminal = await stage.visitor();
+  await terminal.open(stage.dev.url);
+  await terminal.prompt();
+  await terminal.run("printf '\\a'; until [ -e ring ]; do sleep 0.05; done; printf '\\a'");
+  const first = (await terminal.activeTab()).key;
+  const attention = async (key) => (await terminal.tabs()).find((tab) => tab.key === key).attention;
+  assert.equal(await attention(first), false, "whoever looks has heard it");
+
+  await terminal.press("Control+Shift+Enter");
+  await terminal.prompt();
+  await terminal.command("touch ring");
+  await until("the bell", () => attention(first));
+  const tab = terminal.page.locator(`#${first}`);
+  assert.match(await tab.innerText(), /has rung/);
+  await terminal.press("Control+Shift+ArrowLeft");
+  await until("the bell to be forgotten", async () => !(await attention(first)));
+  assert.doesNotMatch(await tab.innerText(), /has rung/);
+});
+
+scenario("the server is told which terminals are on the screen", async (stage) => {
+  const terminal = await stage.visitor();
+  const said = sentMessages(terminal.page);
+  await terminal.open(stage.dev.url);
+  await terminal.prompt();
+  const attached = said.filter(({ type }) => type === "attach");
+  assert.deepEqual(attached.map(({ tier }) => tier), ["auto"]);
+  const views = () => said.filter(({ type }) => type === "view").map(({ channel, visible }) => [channel, visible]);
+  await until("the first to be seen", () => views().length === 1);
+  const [[first, seen]] = views();
+  assert.equal(seen, true);
+
+  await terminal.press("Control+Shift+Enter");
+  await terminal.prompt();
+  await until("both to be told", () => views().length === 3, { seen: () => JSON.stringify(views()) });
+  assert.deepEqual(views().find(([, visible]) => !visible), [first, false]);
+  // Beside each other both are seen.
+  await terminal.press("Control+Shift+G");
+  await until("both to be seen", () => views().length === 4);
+  assert.deepEqual(views().at(-1), [first, true]);
+});
+
+scenario("a terminal is drawn anew on request, as it was, and goes on", async (stage) => {
+  const terminal = await stage.visitor();
+  const said = sentMessages(terminal.page);
+  await terminal.open(stage.dev.url);
+  await terminal.prompt();
+  await terminal.command("printf '\\e[31mred\\e[0m ✅ and plain\\n'");
+  const before = await terminal.screen();
+  const syncs = () => said.filter(({ type }) => type === "sync").length;
+  await terminal.page.getByTestId("refresh").click();
+  await terminal.press("Control+Shift+L");
+  await until("two requests", () => syncs() === 2);
+  await until("the same screen", async () => (await terminal.screen()) === before, {
+    seen: () => terminal.screen(),
+  });
+  await terminal.command("echo goes-$((1 + 1))n");
+  await terminal.shows(/^goes-2n$/m);
+});
+
+/** Every message that the page sends, as it comes. */
+function sentMessages(page) {
+  const said = [];
+  page.on("websocket", (socket) => {
+    socket.on("framesent", ({ payload }) => {
+      if (typeof payload === "string") said.push(JSON.parse(payload));
+    });
+  });
+  return said;
+}
