@@ -3,7 +3,7 @@
 //! Offsets are the output's; what was sent and what the client has parsed lie between the channel's
 //! first offset and the head.
 
-use crate::{ids::Offset, limits::WINDOW_BYTES};
+use crate::{ids::Offset, window::Window};
 
 /// Bytes unsent to the driver at which reading its PTY stops (`byte-lane.md` §4).
 pub const PACE_STOP_BYTES: u64 = 512 << 10;
@@ -21,18 +21,19 @@ pub struct AckBeyondSent {
 }
 
 /// How much one channel was sent and how much of it its client has parsed.
+/// Times are milliseconds of the caller's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Credit {
     sent: Offset,
     acked: Offset,
-    window: u64,
+    window: Window,
 }
 
 impl Credit {
     /// A channel on which nothing was sent yet; output goes on at `start`.
     #[must_use]
     pub fn new(start: Offset) -> Self {
-        Self { sent: start, acked: start, window: WINDOW_BYTES }
+        Self { sent: start, acked: start, window: Window::default() }
     }
 
     /// Where output goes on.
@@ -47,10 +48,22 @@ impl Credit {
         self.acked
     }
 
+    /// How much may be unacknowledged now.
+    #[must_use]
+    pub fn window(&self, now_ms: u64) -> u64 {
+        self.window.bytes(now_ms)
+    }
+
     /// How many bytes may be sent now.
     #[must_use]
-    pub fn allowance(&self) -> u64 {
-        self.window.saturating_sub(self.sent.since(self.acked))
+    pub fn allowance(&self, now_ms: u64) -> u64 {
+        self.window(now_ms).saturating_sub(self.sent.since(self.acked))
+    }
+
+    /// How many of them one frame may hold.
+    #[must_use]
+    pub fn frame_bytes(&self, now_ms: u64) -> usize {
+        self.window.frame_bytes(now_ms)
     }
 
     /// These many bytes were sent.
@@ -69,10 +82,11 @@ impl Credit {
     ///
     /// # Errors
     /// If that much was never sent.
-    pub fn ack(&mut self, offset: Offset) -> Result<(), AckBeyondSent> {
+    pub fn ack(&mut self, offset: Offset, now_ms: u64) -> Result<(), AckBeyondSent> {
         if offset > self.sent {
             return Err(AckBeyondSent { acked: offset, sent: self.sent });
         }
+        self.window.acked(offset.since(self.acked), now_ms);
         self.acked = self.acked.max(offset);
         Ok(())
     }
@@ -103,28 +117,53 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::limits::{MAX_WINDOW_BYTES, MIN_WINDOW_BYTES};
 
     #[test]
     fn a_window_is_used_up_and_given_back() {
         let mut credit = Credit::new(Offset::new(1000));
-        assert_eq!(credit.allowance(), WINDOW_BYTES);
-        credit.advance(WINDOW_BYTES - 1);
-        assert_eq!(credit.allowance(), 1);
+        assert_eq!(credit.allowance(0), MIN_WINDOW_BYTES);
+        credit.advance(MIN_WINDOW_BYTES - 1);
+        assert_eq!(credit.allowance(0), 1);
         credit.advance(1);
-        assert_eq!(credit.allowance(), 0);
-        credit.ack(Offset::new(1010)).unwrap();
-        assert_eq!(credit.allowance(), 10);
-        credit.ack(Offset::new(1005)).unwrap();
+        assert_eq!(credit.allowance(0), 0);
+        credit.ack(Offset::new(1010), 0).unwrap();
+        assert_eq!(credit.allowance(0), 10);
+        credit.ack(Offset::new(1005), 0).unwrap();
         assert_eq!(credit.acked(), Offset::new(1010), "an older ack changes nothing");
+    }
+
+    #[test]
+    fn what_is_acknowledged_widens_the_window_and_rest_narrows_it() {
+        let mut credit = Credit::new(Offset::new(0));
+        let mut end = 0;
+        while end < MAX_WINDOW_BYTES {
+            end += credit.allowance(0);
+            credit.advance(credit.allowance(0));
+            credit.ack(Offset::new(end), 0).unwrap();
+        }
+        assert_eq!((credit.window(0), credit.allowance(0)), (MAX_WINDOW_BYTES, MAX_WINDOW_BYTES));
+        credit.advance(MAX_WINDOW_BYTES);
+        assert_eq!((credit.window(1_000), credit.allowance(1_000)), (MIN_WINDOW_BYTES, 0));
+        credit.ack(Offset::new(end + MAX_WINDOW_BYTES - MIN_WINDOW_BYTES + 1), 9_000).unwrap();
+        assert_eq!(credit.allowance(10_000), 1, "what is under way counts until it is parsed");
+    }
+
+    #[test]
+    fn a_snapshot_is_no_acknowledgement() {
+        let mut credit = Credit::new(Offset::new(0));
+        credit.advance(10);
+        credit.jump(Offset::new(9 << 20));
+        assert_eq!(credit.window(0), MIN_WINDOW_BYTES);
     }
 
     #[test]
     fn an_ack_of_what_was_never_sent_is_an_error_and_changes_nothing() {
         let mut credit = Credit::new(Offset::new(0));
         credit.advance(10);
-        assert!(credit.ack(Offset::new(11)).is_err());
+        assert!(credit.ack(Offset::new(11), 0).is_err());
         assert_eq!(credit.acked(), Offset::new(0));
-        credit.ack(Offset::new(10)).unwrap();
+        credit.ack(Offset::new(10), 0).unwrap();
     }
 
     #[test]

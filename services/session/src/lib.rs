@@ -20,3 +20,4 @@ pub mod idle;
 pub mod input;
 pub mod replay;
 pub mod seat;
+pub mod window;

@@ -28,15 +28,20 @@ pub const DEFAULT_SIZE: Size = Size { cols: 80, rows: 24 };
 pub const REPLAY_BYTES: usize = 1 << 20;
 /// Of the ring's tail, how much a new client is shown before screens exist (`byte-lane.md` §2).
 pub const TAIL_BYTES: u64 = 64 << 10;
-/// What may be unacknowledged towards one viewer: fixed until windows adapt (`byte-lane.md` §4).
-pub const WINDOW_BYTES: u64 = 256 << 10;
+/// What may be unacknowledged towards one viewer, at least: less would keep a viewer that is only far
+/// away waiting (`byte-lane.md` §4) …
+pub const MIN_WINDOW_BYTES: u64 = 64 << 10;
+/// … and at most: 25 MB/s over a round trip of 20 ms.
+pub const MAX_WINDOW_BYTES: u64 = 512 << 10;
 /// What may be unacknowledged of one client's input (`byte-lane.md` §6).
 pub const INPUT_WINDOW_BYTES: u64 = 64 << 10;
 /// Longest input of one message.
 pub const MAX_INPUT_BYTES: usize = 32 << 10;
 /// Longest client message.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
-/// Longest output frame: window/16 of the largest window (`byte-lane.md` §4).
+/// What an output frame may hold however small the window is: less would be mostly headers …
+pub const MIN_FRAME_BYTES: usize = 4 << 10;
+/// … and at most: a sixteenth of the largest window (`byte-lane.md` §4).
 pub const MAX_FRAME_BYTES: usize = 32 << 10;
 /// Channels of one socket.
 pub const CHANNELS_PER_SOCKET: usize = 64;

@@ -22,7 +22,7 @@ use termfleet_proto::{
 use termfleet_session::{
     credit::AckBeyondSent,
     ids::{ChannelId, Offset},
-    limits::{MAX_FRAME_BYTES, Size, WINDOW_BYTES},
+    limits::Size,
     state::Status,
 };
 use tokio::time::Instant;
@@ -35,13 +35,6 @@ use crate::{
     metrics::{Counted, Metrics},
     session::SessionHandle,
     tail,
-};
-
-/// The longest output frame: a sixteenth of the window (`byte-lane.md` §4), so that one session's
-/// turn on a link is short.
-const FRAME_BYTES: usize = {
-    let sixteenth = (WINDOW_BYTES / 16) as usize;
-    if sixteenth < MAX_FRAME_BYTES { sixteenth } else { MAX_FRAME_BYTES }
 };
 
 /// One attachment, shared by its session and its link.
@@ -126,7 +119,7 @@ impl Viewer {
         let sized = feed.size_at(start.offset(), session.size()).number;
         let state = State {
             words: Words::default(),
-            pace: Pace::new(start.offset(), drives),
+            pace: Pace::new(start.offset(), drives, Instant::now()),
             snapshot: start.reason().map(|reason| (Some(start.offset()), reason)),
             sized,
             told_exit: false,
@@ -195,7 +188,7 @@ impl Viewer {
         if state.over || state.words.ending() {
             return Ok(());
         }
-        state.pace.ack(offset)?;
+        state.pace.ack(offset, Instant::now())?;
         drop(state);
         self.wake();
         Ok(())
@@ -244,7 +237,7 @@ impl Viewer {
             return Turn::Frame(self.resized(due), None);
         }
         let until = size.map_or(span.1, |size| size.at.offset.min(span.1));
-        match state.pace.room(until, FRAME_BYTES) {
+        match state.pace.room(until, now) {
             0 => self.exited(state),
             room => self.bytes(state, room),
         }

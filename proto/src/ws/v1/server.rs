@@ -40,7 +40,7 @@ pub struct Limits {
     pub max_input_bytes: u64,
     /// Channels of one socket.
     pub max_channels: u64,
-    /// Unacknowledged output of one channel.
+    /// Unacknowledged output of one channel, at most.
     pub window_bytes: u64,
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use termfleet_proto::ws::v1::{Auth, Limits, RequestId, ServerMessage, User};
 use termfleet_session::{
     code::{Code, Refusal},
-    limits::{CHANNELS_PER_SOCKET, MAX_MESSAGE_BYTES, WINDOW_BYTES},
+    limits::{CHANNELS_PER_SOCKET, MAX_MESSAGE_BYTES, MAX_WINDOW_BYTES},
 };
 use tokio::time::Instant;
 
@@ -145,7 +145,7 @@ impl Connection {
             max_message_bytes: MAX_MESSAGE_BYTES as u64,
             max_input_bytes: self.edge.config.limits.input_message_bytes as u64,
             max_channels: CHANNELS_PER_SOCKET as u64,
-            window_bytes: WINDOW_BYTES,
+            window_bytes: MAX_WINDOW_BYTES,
         };
         let welcome = ServerMessage::Welcome {
             connection_id: self.id.clone(),

@@ -20,15 +20,15 @@ use termfleet_proto::ws::{
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Epoch, Offset},
-    limits::{MAX_FRAME_BYTES, Size, WINDOW_BYTES},
+    limits::{MAX_FRAME_BYTES, MAX_WINDOW_BYTES, Size},
 };
 use tokio::sync::Notify;
 
 use super::queue::{Position, Queue};
 
-/// Output and snapshots that one seat may hold: a full window, and as much again for a snapshot
+/// Output and snapshots that one seat may hold: the largest window, and as much again for a snapshot
 /// and the window that it renews.
-pub(super) const SEAT_BYTES: usize = 2 * WINDOW_BYTES as usize;
+pub(super) const SEAT_BYTES: usize = 2 * MAX_WINDOW_BYTES as usize;
 /// Events that one seat may hold beside its output: at 20 resizes a second (coalesced while they
 /// wait) nothing honest comes near it.
 pub(super) const SEAT_ITEMS: usize = 512;

@@ -8,7 +8,7 @@ use termfleet_proto::ws::v1::EventKind;
 use termfleet_session::{
     code::Refusal,
     ids::{Epoch, Offset},
-    limits::MAX_FRAME_BYTES,
+    limits::MIN_FRAME_BYTES,
 };
 
 use super::inbox::{Delivery, Overfull, SEAT_BYTES, SEAT_ITEMS, SEAT_REQUESTS, Snapshot};
@@ -39,8 +39,9 @@ enum Item {
     Output(Run),
 }
 
-/// Contiguous output, at most a frame of it: small pieces that have to wait are put together, so
-/// that a program which prints byte by byte does not cost a frame a byte.
+/// Contiguous output: small pieces that have to wait are put together, so that a program which prints
+/// byte by byte does not cost a frame a byte. Only up to the smallest frame: how long frames of this
+/// seat may be is known to its worker, which cuts them by its window.
 #[derive(Debug)]
 struct Run {
     offset: Offset,
@@ -254,7 +255,7 @@ impl Queue {
 impl Run {
     fn takes(&self, offset: Offset, more: usize) -> bool {
         let len = self.first.len() + self.rest.len();
-        self.offset.plus(len as u64) == offset && len + more <= MAX_FRAME_BYTES
+        self.offset.plus(len as u64) == offset && len + more <= MIN_FRAME_BYTES
     }
 
     fn into_parts(mut self) -> (Offset, Bytes) {

@@ -19,7 +19,7 @@ async fn a_socket_starts_with_a_welcome() {
     let Got::Json(welcome) = client.next().await else { panic!() };
     assert_eq!((&welcome["type"], &welcome["id"]), (&json!("welcome"), &json!("h1")));
     assert_eq!(welcome["user"], json!({ "id": "dev", "role": "admin", "tenant": "~dev" }));
-    assert_eq!(welcome["limits"]["windowBytes"], 256 << 10);
+    assert_eq!(welcome["limits"]["windowBytes"], 512 << 10);
     assert_eq!(welcome["limits"]["maxChannels"], 64);
     assert_eq!(welcome["server"], json!({ "version": "1.2.3", "instance": "test" }));
     assert_eq!(welcome["heartbeatMs"], 15_000);

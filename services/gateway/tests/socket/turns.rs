@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use termfleet_proto::ws::frame::ServerFrame;
-use termfleet_session::limits::WINDOW_BYTES;
+use termfleet_session::limits::MAX_WINDOW_BYTES;
 
 use crate::{
     client::Got,
@@ -48,15 +48,15 @@ async fn a_client_that_acknowledges_nothing_is_sent_one_window() {
     client.attach(&session).await;
     world.worker.print(&session, &vec![b'y'; 4 << 20]);
     let mut got = 0;
-    while got < WINDOW_BYTES {
+    while got < MAX_WINDOW_BYTES {
         got += client.output(1).await.1.len() as u64;
     }
-    assert_eq!(got, WINDOW_BYTES);
+    assert_eq!(got, MAX_WINDOW_BYTES);
     client.send(serde_json::json!({ "type": "heartbeat" })).await;
     let Got::Json(beat) = client.next().await else { panic!("more than the window") };
     assert_eq!(beat["type"], "heartbeat");
     client.ack(1, 1000).await;
-    assert_eq!(client.output(1).await, (WINDOW_BYTES, vec![b'y'; 1000].into()));
+    assert_eq!(client.output(1).await, (MAX_WINDOW_BYTES, vec![b'y'; 1000].into()));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use termfleet_session::{
     code::{Code, Refusal},
     ids::{ClientId, Offset},
     input::Marks,
-    limits::{INPUT_WINDOW_BYTES, WINDOW_BYTES},
+    limits::INPUT_WINDOW_BYTES,
     state::Status,
 };
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ const ECHO_AFTER: Duration = Duration::from_millis(50);
 const ECHO_STEP: Duration = Duration::from_millis(5);
 /// Input without offsets that may wait for the window: a large paste of a client that cannot be
 /// told to wait. Beyond it, it is refused.
-const MAX_HELD_BYTES: u64 = WINDOW_BYTES;
+const MAX_HELD_BYTES: u64 = 256 << 10;
 
 /// Input without offsets that waits for the window to open.
 #[derive(Default)]

@@ -8,8 +8,12 @@ use crate::{
     stage::{Stage, ann},
 };
 use termfleet_proto::worker_v1 as pb;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
-const WINDOW: u64 = 256 << 10;
+/// What a client has to begin with that acknowledges nothing.
+const WINDOW: u64 = 64 << 10;
+/// What it may have at most.
+const LARGEST_WINDOW: u64 = 512 << 10;
 
 fn contains(seen: &Seen, text: &str) -> Option<()> {
     seen.tail().contains(text).then_some(())
@@ -36,6 +40,44 @@ async fn a_client_that_parses_nothing_is_sent_a_window_and_others_go_on() {
 }
 
 #[tokio::test]
+async fn a_slow_pipe_has_a_second_of_output_under_way_and_no_more() {
+    const BYTES_PER_SECOND: u64 = 100_000;
+    let stage = Stage::new().await;
+    let (session, gateway) = (stage.create().await, stage.gateway().await);
+    let mut still = Client::new(&ann(), 1);
+    still.stopped = true;
+    let driver = gateway.attach(&session, &still).await;
+    driver.types("yes\n").await;
+    driver.until("a window", |seen| (seen.end() >= WINDOW).then_some(())).await;
+    let mut turns = interval(Duration::from_millis(20));
+    // A pipe does not catch up on what it did not carry in time.
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut most, mut acked, mut frame) = (0, 0, 0);
+    while acked < 3 * BYTES_PER_SECOND {
+        turns.tick().await;
+        let seen = driver.seen();
+        most = most.max(seen.end() - acked);
+        frame = frame.max(seen.longest_frame);
+        acked = seen.end().min(acked + BYTES_PER_SECOND / 50);
+        driver.ack(acked).await;
+    }
+    assert!(most <= BYTES_PER_SECOND * 21 / 20, "{most} bytes were under way");
+    assert!(frame as u64 <= BYTES_PER_SECOND * 21 / 20 / 16, "a frame of {frame}");
+}
+
+#[tokio::test]
+async fn a_client_that_parses_fast_gets_the_largest_window() {
+    let stage = Stage::new().await;
+    let (session, gateway) = (stage.create().await, stage.gateway().await);
+    let driver = gateway.attach(&session, &Client::new(&ann(), 1)).await;
+    driver.types("yes\n").await;
+    driver.until("large frames", |seen| (seen.longest_frame == 32 << 10).then_some(())).await;
+    let parsed = driver.stop();
+    driver.until("a window", |seen| (seen.end() >= parsed + WINDOW * 2).then_some(())).await;
+    assert!(driver.seen().end() - parsed <= LARGEST_WINDOW);
+}
+
+#[tokio::test]
 async fn the_program_waits_for_its_driver() {
     let stage = Stage::new().await;
     let (session, gateway) = (stage.create().await, stage.gateway().await);
@@ -54,7 +96,7 @@ async fn the_program_waits_for_its_driver() {
         }
         before = now;
     }
-    assert!(before - parsed <= WINDOW + (512 << 10), "{} bytes waited", before - parsed);
+    assert!(before - parsed <= LARGEST_WINDOW + (512 << 10), "{} bytes waited", before - parsed);
     driver.go_on().await;
     driver.until("more", |seen| (seen.end() > before + 4_000_000).then_some(())).await;
     assert_eq!(driver.seen().snapshots.len(), 1);
@@ -67,7 +109,7 @@ async fn a_driver_that_stands_still_for_ten_seconds_does_not_hold_the_program() 
     let mut still = Client::new(&ann(), 1);
     still.stopped = true;
     let driver = gateway.attach(&session, &still).await;
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     driver.types("stty -echo; head -c 5000000 /dev/zero | tr '\\0' x; touch finished\n").await;
     let finished = stage.dir.path().join("projects/acme/web/finished");
     crate::stage::eventually("the program to finish", async || finished.exists().then_some(()))
@@ -136,7 +178,7 @@ async fn a_flood_beside_it_does_not_slow_an_echo() {
     flood.until("a flood", |seen| (seen.end() > 1_000_000).then_some(())).await;
     let mut worst = Duration::ZERO;
     for n in 0..20 {
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         viewer.types(format!("echo n{}-$((1+1))\n", n)).await;
         viewer.shows(&format!("n{n}-2")).await;
         worst = worst.max(started.elapsed());

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use termfleet_proto::ws::v1::Tier;
-use termfleet_session::ids::ChannelId;
+use termfleet_session::{ids::ChannelId, limits::MIN_FRAME_BYTES};
 
 use super::*;
 
@@ -81,10 +81,10 @@ fn marks_go_first_and_only_the_newest_of_them() {
 #[test]
 fn single_bytes_that_wait_become_frames() {
     let inbox = inbox(1);
-    for at in 0..WINDOW_BYTES {
+    for at in 0..MAX_WINDOW_BYTES {
         inbox.push(1, output(at, b"x")).unwrap();
     }
-    assert_eq!(all(&inbox).len() as u64, WINDOW_BYTES / MAX_FRAME_BYTES as u64);
+    assert_eq!(all(&inbox).len() as u64, MAX_WINDOW_BYTES / MIN_FRAME_BYTES as u64);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use termfleet_proto::worker_v1::{self as pb, WorkerFrame, gateway_frame, worker_frame::Frame};
 use termfleet_session::{
     code::{Code, Refusal},
-    limits::{MAX_FRAME_BYTES, WINDOW_BYTES},
+    limits::{MAX_FRAME_BYTES, MAX_WINDOW_BYTES},
 };
 
 use super::{Shell, State, Viewer};
@@ -203,7 +203,7 @@ impl State {
             for at in 0..self.viewers.len() {
                 let viewer = &self.viewers[at];
                 let output = &self.shells[&viewer.session].output;
-                let room = (viewer.acked + WINDOW_BYTES).saturating_sub(viewer.sent);
+                let room = (viewer.acked + MAX_WINDOW_BYTES).saturating_sub(viewer.sent);
                 let most = room.min(MAX_FRAME_BYTES as u64) as usize;
                 let rest = &output[viewer.sent as usize..];
                 let data = Bytes::copy_from_slice(&rest[..rest.len().min(most)]);
