@@ -31,6 +31,8 @@ pub(super) struct Queue {
     position: Position,
     /// The last part of a snapshot that was put in has more parts to come.
     amid_snapshot: bool,
+    /// The last part of a snapshot that was taken has more parts to come.
+    half_taken: bool,
 }
 
 #[derive(Debug)]
@@ -138,10 +140,11 @@ impl Queue {
         Ok(())
     }
 
-    /// A snapshot says all that the bytes waiting before it say: they are dropped.
+    /// A snapshot says all that the bytes waiting before it say: they are dropped. That is how an
+    /// interrupt bites: what has not left yet never does.
     fn push_snapshot(&mut self, snapshot: Snapshot) -> Result<(), Overfull> {
         if !self.amid_snapshot {
-            self.drop_bytes();
+            self.drop_bytes(self.half_taken);
         }
         self.grow(snapshot.data.len())?;
         self.amid_snapshot = snapshot.more;
@@ -157,10 +160,22 @@ impl Queue {
         Ok(())
     }
 
-    fn drop_bytes(&mut self) {
-        self.items
-            .retain(|item| !matches!(item, Item::Output(_) | Item::Other(Delivery::Snapshot(_))));
-        self.bytes = 0;
+    /// Drops what waits of output and snapshots, but for the rest of a snapshot of which the socket
+    /// has a part, if that is wanted: half a screen is none.
+    fn drop_bytes(&mut self, mut but_begun: bool) {
+        self.items.retain(|item| match item {
+            Item::Output(run) => {
+                self.bytes -= run.len();
+                false
+            }
+            Item::Other(Delivery::Snapshot(part)) => {
+                let kept = but_begun;
+                but_begun &= part.more;
+                self.bytes -= if kept { 0 } else { part.data.len() };
+                kept
+            }
+            Item::Other(_) => true,
+        });
     }
 
     fn has_answers(&self) -> bool {
@@ -226,6 +241,7 @@ impl Queue {
             }
             Delivery::Snapshot(snapshot) => {
                 self.bytes -= snapshot.data.len();
+                self.half_taken = snapshot.more;
                 self.position = match snapshot.more {
                     true => Position::NoScreen,
                     false => Position::At(snapshot.epoch, snapshot.offset),
@@ -243,8 +259,8 @@ impl Queue {
     }
 
     pub(super) fn rewind(&mut self) -> Position {
-        self.drop_bytes();
-        self.amid_snapshot = false;
+        self.drop_bytes(false);
+        (self.amid_snapshot, self.half_taken) = (false, false);
         // An attachment that the socket never heard of is asked for anew; a new epoch that it has
         // not heard of is found out again by the worker.
         self.forget_attached();
@@ -253,8 +269,12 @@ impl Queue {
 }
 
 impl Run {
+    fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
     fn takes(&self, offset: Offset, more: usize) -> bool {
-        let len = self.first.len() + self.rest.len();
+        let len = self.len();
         self.offset.plus(len as u64) == offset && len + more <= MIN_FRAME_BYTES
     }
 

@@ -16,6 +16,7 @@ mod drain;
 mod fleet;
 mod focus;
 mod focus_sync;
+mod interrupt;
 mod measures;
 mod messages;
 mod projects;

@@ -151,11 +151,20 @@ impl Fake {
 
     /// A viewer's backlog is replaced by a snapshot.
     pub(crate) fn lag(&self, session: &str) {
+        self.skip(session, pb::Reason::Lagging);
+    }
+
+    /// A program was interrupted: what it printed until then is of no more interest.
+    pub(crate) fn interrupt(&self, session: &str) {
+        self.skip(session, pb::Reason::Interrupted);
+    }
+
+    fn skip(&self, session: &str, reason: pb::Reason) {
         let mut state = self.lock();
         let head = state.shell(session).output.len() as u64;
         for at in 0..state.viewers.len() {
             if state.viewers[at].session == session {
-                state.snapshot(at, head, pb::Reason::Lagging, b"\x1bcscreen");
+                state.snapshot(at, head, reason, b"\x1bcscreen");
             }
         }
     }

@@ -13,8 +13,11 @@ use termfleet_session::{
     role::Role,
     state::Status,
 };
-use tokio::{net::TcpListener, time};
-use tokio_websockets::ClientBuilder;
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    time,
+};
+use tokio_websockets::{ClientBuilder, MaybeTlsStream};
 use tonic::transport::Endpoint;
 
 use crate::{
@@ -93,6 +96,22 @@ impl World {
     pub(crate) async fn canonical(&self) -> Client {
         let mut client = self.client("/terminal", "termfleet.v1").await;
         client.say(r#"{"type":"handshake","client":{"name":"test"}}"#).await;
+        client.json("welcome").await;
+        client
+    }
+
+    /// The same, whose kernel takes little that is not read.
+    pub(crate) async fn canonical_with_receive_buffer(&self, bytes: u32) -> Client {
+        let stream = TcpSocket::new_v4().unwrap();
+        stream.set_recv_buffer_size(bytes).unwrap();
+        let stream = stream.connect(self.server.address).await.unwrap();
+        let uri = format!("ws://{}/terminal", self.server.address).parse().unwrap();
+        let (name, protocol) = (http::header::SEC_WEBSOCKET_PROTOCOL, "termfleet.v1");
+        let builder = ClientBuilder::from_uri(uri).add_header(name, protocol.parse().unwrap());
+        let builder = builder.unwrap();
+        let (socket, _) = builder.connect_on(MaybeTlsStream::Plain(stream)).await.unwrap();
+        let mut client = Client::new(socket);
+        client.say(r#"{"type":"handshake"}"#).await;
         client.json("welcome").await;
         client
     }

@@ -103,6 +103,41 @@ fn a_snapshot_drops_the_bytes_before_it_and_keeps_everything_else() {
 }
 
 #[test]
+fn half_a_snapshot_is_finished_before_the_next_one() {
+    let inbox = inbox(1);
+    let parts = [snapshot(9, true, b"o"), snapshot(9, true, b"l"), snapshot(9, false, b"d")];
+    for part in parts.clone() {
+        inbox.push(1, part).unwrap();
+    }
+    let [first, second, third] = parts;
+    assert_eq!(inbox.pop(), Some((1, first)));
+    inbox.push(1, output(9, b"dropped")).unwrap();
+    inbox.push(1, snapshot(99, true, b"also dropped")).unwrap();
+    inbox.push(1, snapshot(99, false, b"also dropped")).unwrap();
+    inbox.push(1, snapshot(100, false, b"new")).unwrap();
+    inbox.push(1, output(100, b"after")).unwrap();
+    let kept: Vec<_> = all(&inbox).into_iter().map(|(_, delivery)| delivery).collect();
+    assert_eq!(kept, [second, third, snapshot(100, false, b"new"), output(100, b"after")]);
+    inbox.push(1, output(105, &vec![0; SEAT_BYTES])).unwrap();
+}
+
+#[test]
+fn an_interrupt_drops_what_has_not_left() {
+    let inbox = inbox(2);
+    for at in 0..8 {
+        inbox.push(1, output(at * 4_096, &[b'y'; 4_096])).unwrap();
+        inbox.push(2, output(at * 4_096, &[b'z'; 4_096])).unwrap();
+    }
+    assert_eq!(inbox.pop(), Some((1, output(0, &[b'y'; 4_096]))));
+    inbox.push(1, snapshot(40_000, false, b"screen")).unwrap();
+    inbox.push(1, output(40_000, b"$ ")).unwrap();
+    let (of_it, of_others): (Vec<_>, Vec<_>) =
+        all(&inbox).into_iter().partition(|(key, _)| *key == 1);
+    assert_eq!(of_it, [(1, snapshot(40_000, false, b"screen")), (1, output(40_000, b"$ "))]);
+    assert_eq!(of_others.len(), 8, "another session's backlog is its own");
+}
+
+#[test]
 fn of_sizes_that_wait_together_the_last_remains() {
     let inbox = inbox(1);
     for cols in 80..1_000 {
