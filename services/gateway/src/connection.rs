@@ -80,20 +80,29 @@ const MOVE_SHARE: (u32, u32) = (1, 2);
 const SPREAD_SHARE: (u32, u32) = (1, 2);
 
 /// Serves a socket until it is closed and gone.
-pub async fn serve(edge: Arc<Edge>, socket: (Reader, Writer), opened: Opened) {
+///
+/// What that takes is made before the future is, and boxed: an async function would hold its arguments
+/// beside what became of them as long as the socket lives.
+pub fn serve(
+    edge: Arc<Edge>,
+    socket: (Reader, Writer),
+    opened: Opened,
+) -> impl Future<Output = ()> + Send {
     let (reader, writer) = socket;
     let (reading, incoming) = reader::start(&edge.tasks, reader);
     let connection_id = opened.connection_id.clone();
-    let mut connection = Connection::new(edge, writer, opened);
-    let closing = connection.run(incoming).await;
-    tracing::debug!(
-        connection = connection_id,
-        code = closing.code.map(CloseCode::get),
-        reason = %closing.reason,
-        "socket ends"
-    );
-    let outgoing = connection.end(closing.on_purpose);
-    conclude(&closing, outgoing, reading).await;
+    let mut connection = Box::new(Connection::new(edge, writer, opened));
+    async move {
+        let closing = connection.run(incoming).await;
+        tracing::debug!(
+            connection = connection_id,
+            code = closing.code.map(CloseCode::get),
+            reason = %closing.reason,
+            "socket ends"
+        );
+        let outgoing = connection.end(closing.on_purpose);
+        conclude(&closing, outgoing, reading).await;
+    }
 }
 
 /// A socket and everything about it.
@@ -227,7 +236,7 @@ impl Connection {
     }
 
     /// Lets go of everything; what is left is to say goodbye.
-    fn end(mut self, on_purpose: bool) -> Outgoing {
+    fn end(mut self: Box<Self>, on_purpose: bool) -> Outgoing {
         self.abandon_question();
         for seat in self.seats.drain() {
             if let (true, Some(attachment)) = (on_purpose, seat.attachment) {

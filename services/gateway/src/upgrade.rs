@@ -122,9 +122,12 @@ fn choose(
 /// The socket's own task: it outlives its HTTP connection, and ends with the drain at the latest.
 fn spawn(requests: &Requests, switch: OnUpgrade, opened: Opened) {
     let (edge, stop) = (Arc::clone(&requests.server.edge), requests.server.stop.clone());
+    let counted = edge.metrics.socket(opened.dialect);
+    // Boxed: who waits for it would else hold its room twice, for as long as the socket lives.
+    let serving = Box::pin(open(Arc::clone(&edge), switch, opened));
     requests.server.edge.tasks.spawn("socket", async move {
-        let _counted = edge.metrics.socket(opened.dialect);
-        let served = stop.run_until_cancelled(open(Arc::clone(&edge), switch, opened)).await;
+        let _counted = counted;
+        let served = stop.run_until_cancelled(serving).await;
         if edge.drain.is_draining() {
             edge.metrics.drained(served.is_none());
         }

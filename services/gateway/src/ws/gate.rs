@@ -7,7 +7,8 @@
 //! beyond a frame waits here. What the rules are is not decided here.
 
 use std::{
-    io,
+    future, io,
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -16,6 +17,9 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, ReadBuf, copy, sink};
 
 use super::{Limits, Violation, patience::Patience, rules::Rules};
+
+/// What is read at once of a frame that begins: whole keystrokes and messages, and several of them.
+const FIRST_BYTES: usize = 4 << 10;
 
 /// A guarded stream of client frames. A violation is the error of the read that follows the last
 /// good byte, and of every later one.
@@ -31,9 +35,11 @@ pub(super) struct Gate<R> {
 
 impl<R: AsyncRead + Unpin> Gate<R> {
     pub(super) fn new(io: R, leftover: Bytes, limits: &Limits) -> Self {
+        // Even empty it would keep its whole buffer alive.
+        let ahead = if leftover.is_empty() { Bytes::new() } else { leftover };
         Self {
             io,
-            ahead: leftover,
+            ahead,
             rules: Rules::new(limits),
             patience: Patience::new(limits.message_time),
             broken: None,
@@ -49,6 +55,30 @@ impl<R: AsyncRead + Unpin> Gate<R> {
     pub(super) async fn swallow(mut self) {
         // An error is an end like any other.
         let _ = copy(&mut self.io, &mut sink()).await;
+    }
+
+    /// Waits until something of the next frame is here, or the stream has ended, so that nobody has
+    /// to hold a buffer for it until then.
+    pub(super) async fn begun(&mut self) -> io::Result<()> {
+        future::poll_fn(|cx| self.poll_begun(cx)).await
+    }
+
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.broken.is_some() || !self.ahead.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut first = [MaybeUninit::uninit(); FIRST_BYTES];
+        let mut first = ReadBuf::uninit(&mut first);
+        match Pin::new(&mut self.io).poll_read(cx, &mut first) {
+            Poll::Ready(read) => read?,
+            Poll::Pending if self.rules.unfinished() => {
+                ready!(self.patience.wait(cx));
+                self.broken = Some(Violation::UNFINISHED);
+            }
+            Poll::Pending => return Poll::Pending,
+        }
+        self.ahead = Bytes::copy_from_slice(first.filled());
+        Poll::Ready(Ok(()))
     }
 
     fn refuse(&mut self, violation: Violation) -> Poll<io::Result<()>> {

@@ -15,9 +15,6 @@ use super::{Limits, Message, Violation, assemble::Assembly, gate::Gate, pongs::P
 /// How long a client is waited for after the last close frame: a round trip and its own close. A
 /// socket that is dropped with bytes unread is reset, and the reset destroys what we sent last.
 const LINGER: Duration = Duration::from_secs(2);
-/// Beyond a frame of this size the buffer is given back: fastwebsockets starts with as much, and
-/// would keep the room for the longest frame as long as the socket lives.
-const KEPT_BYTES: usize = 8 << 10;
 
 /// It reads only: what it would write goes nowhere, and it is told to write nothing.
 type Frames<R> = WebSocket<Join<Gate<R>, Sink>>;
@@ -37,8 +34,8 @@ pub enum Ended {
 /// [`Reader::next`] that is dropped half-way loses its frame, so it never stands in a `select!`.
 /// Such a task ends by itself soon after [`super::Writer::finish`], or is aborted with its socket.
 pub struct Reader<R = OwnedReadHalf> {
-    /// Missing only while it is replaced by one with a small buffer.
-    frames: Option<Frames<R>>,
+    /// Missing only within a frame.
+    gate: Option<Gate<R>>,
     longest: usize,
     assembly: Assembly,
     pongs: Pongs,
@@ -46,9 +43,8 @@ pub struct Reader<R = OwnedReadHalf> {
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     pub(super) fn new(read: R, leftover: Bytes, pongs: Pongs, limits: Limits) -> Self {
-        let gate = Gate::new(read, leftover, &limits);
-        let frames = Some(frames_of(join(gate, sink()), limits.message_bytes));
-        Self { frames, longest: limits.message_bytes, assembly: Assembly::default(), pongs }
+        let gate = Some(Gate::new(read, leftover, &limits));
+        Self { gate, longest: limits.message_bytes, assembly: Assembly::default(), pongs }
     }
 
     /// The next message. After [`Message::Close`] or an error there are none: [`Reader::linger`].
@@ -76,24 +72,27 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
+    /// The next frame. What frames it has a buffer of 8 KiB and lives only from a frame's first bytes
+    /// to its last: a socket that nobody types at has none.
     async fn frame(&mut self) -> Result<Frame<'static>, Ended> {
-        let Some(frames) = &mut self.frames else {
+        let Some(gate) = &mut self.gate else {
             return Err(Ended::Lost(io::ErrorKind::NotConnected.into()));
         };
-        let frame = frames.read_frame().await.map_err(ended::<R>)?;
-        if frame.payload.len() > KEPT_BYTES {
-            // The gate passed on nothing behind this frame, so the buffer is empty.
-            let stream = self.frames.take().map(WebSocket::into_inner);
-            self.frames = stream.map(|stream| frames_of(stream, self.longest));
-        }
-        Ok(frame)
+        gate.begun().await.map_err(Ended::Lost)?;
+        let Some(gate) = self.gate.take() else {
+            return Err(Ended::Lost(io::ErrorKind::NotConnected.into()));
+        };
+        let mut frames = frames_of(join(gate, sink()), self.longest);
+        let frame = frames.read_frame().await.map_err(ended::<R>);
+        // The gate passed on nothing behind this frame, so nothing is lost with the buffer.
+        self.gate = Some(frames.into_inner().into_inner().0);
+        frame
     }
 
     /// Swallows what the client still sends until it ends the connection, for a moment at most,
     /// so that it can read our close frame. Nothing is answered any more, not even a ping.
     pub async fn linger(self) {
-        let Some(frames) = self.frames else { return };
-        let (gate, _) = frames.into_inner().into_inner();
+        let Some(gate) = self.gate else { return };
         // Too late is as good an end as any.
         let _ = timeout(LINGER, gate.swallow()).await;
     }

@@ -1,6 +1,8 @@
 //! Tasks are counted by name, waited for with a deadline, and heard when they panic.
 #![allow(clippy::unwrap_used)]
 
+use std::future;
+
 use tokio::sync::oneshot;
 
 use super::*;
