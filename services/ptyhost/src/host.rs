@@ -31,7 +31,7 @@ use tracing::{info, warn};
 
 use crate::{
     connection,
-    outbox::Outbox,
+    outbox::{COMPANY, Outbox},
     proc::Mark,
     protocol::Key,
     pty,
@@ -230,7 +230,7 @@ impl Host {
         Self {
             ring_bytes: config.ring_bytes,
             open_files: raise_open_files(),
-            outbox: Arc::default(),
+            outbox: Arc::new(Outbox::patient(COMPANY)),
             censuses: Censuses::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

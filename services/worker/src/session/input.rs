@@ -20,6 +20,10 @@ use crate::viewer::Told;
 const ECHO_AFTER: Duration = Duration::from_millis(50);
 /// Writes closer together than this count as one for the echo: it bounds what is remembered.
 const ECHO_STEP: Duration = Duration::from_millis(5);
+/// Written input of which the client is told without waiting for its echo: a quarter of its window, so
+/// that a paste never stands still for an acknowledgement. One of less leaves with the echo's mark, as
+/// half as many messages then go back for a keystroke.
+const ACK_STEP_BYTES: u64 = INPUT_WINDOW_BYTES / 4;
 /// Input without offsets that may wait for the window: a large paste of a client that cannot be
 /// told to wait. Beyond it, it is refused.
 const MAX_HELD_BYTES: u64 = 256 << 10;
@@ -64,20 +68,24 @@ pub(super) struct Echo {
     /// When a group of writes began and ended, and up to where it went.
     recent: VecDeque<(Instant, Instant, Offset)>,
     offset: Offset,
+    /// What the client knows to be written.
+    told: Offset,
 }
 
 impl Echo {
     pub(super) fn new(offset: Offset) -> Self {
-        Self { recent: VecDeque::new(), offset }
+        Self { recent: VecDeque::new(), offset, told: offset }
     }
 
-    fn wrote(&mut self, written: Offset, now: Instant) {
+    /// More was written; true if the client must hear of it now.
+    fn wrote(&mut self, written: Offset, now: Instant) -> bool {
         match self.recent.back_mut() {
             Some((began, ended, offset)) if now.duration_since(*began) < ECHO_STEP => {
                 (*ended, *offset) = (now, written);
             }
             _ => self.recent.push_back((now, now, written)),
         }
+        written.since(self.told) >= ACK_STEP_BYTES
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -185,10 +193,10 @@ impl Session {
         let news = marks.written.since(attachment.written);
         attachment.written = attachment.written.max(marks.written);
         attachment.next = attachment.next.max(marks.accepted);
-        if news > 0 {
-            attachment.echo.wrote(attachment.written, Instant::now());
+        // Without news it was sent again: its client waits for the answer that it missed.
+        if news == 0 || attachment.echo.wrote(attachment.written, Instant::now()) {
+            tell_ack(attachment);
         }
-        tell_ack(attachment);
         let first_of_lane = !std::mem::replace(&mut attachment.lane_known, true);
         self.handle.typed(news);
         self.context.metrics.input.inc_by(news);
@@ -226,7 +234,8 @@ fn by_lane<'a>(
     attachments.values_mut().find(|attachment| attachment.lane == *lane)
 }
 
-fn tell_ack(attachment: &Attachment) {
+fn tell_ack(attachment: &mut Attachment) {
+    attachment.echo.told = attachment.written;
     let (written, echo) = (attachment.written.get(), attachment.echo.offset.get());
     attachment.viewer.tell(Told::Ack { written, echo });
 }
@@ -263,6 +272,16 @@ mod tests {
         assert!(!echo.advance(now + ECHO_AFTER / 2));
         assert!(echo.advance(now + ECHO_AFTER));
         assert_eq!((echo.offset, echo.deadline()), (Offset::new(1), None));
+    }
+
+    #[test]
+    fn a_paste_is_acknowledged_before_its_echo_and_a_key_is_not() {
+        let (now, mut echo) = (Instant::now(), Echo::new(Offset::new(7)));
+        let told_at = |echo: &mut Echo, bytes| echo.wrote(Offset::new(7 + bytes), now);
+        assert!(!told_at(&mut echo, 1));
+        assert!(!told_at(&mut echo, ACK_STEP_BYTES - 1));
+        assert!(told_at(&mut echo, ACK_STEP_BYTES));
+        assert!(told_at(&mut echo, ACK_STEP_BYTES + 1));
     }
 
     #[test]
