@@ -48,6 +48,8 @@ export interface AttachmentState {
 export interface AttachmentEvents {
   /** A channel stands; `recovered`: not one byte was lost. */
   attached: { recovered: boolean; reason?: Reason };
+  /** All input before `offset` is written, and all before `echo` was at least 50 ms ago. */
+  acked: { offset: number; echo: number };
   /** Something was refused: input, control. The attachment goes on. */
   refused: TermfleetError;
   /** Something happened in the session. */

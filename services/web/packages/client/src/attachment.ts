@@ -95,6 +95,11 @@ export class Attachment {
     return taken;
   }
 
+  /** The input offset after everything that was sent or waits to be. */
+  get typedTo(): number {
+    return this.#lane.end;
+  }
+
   /** Takes a size. It is the session's once this client drives. */
   resize(cols: number, rows: number): void {
     this.#size = { cols, rows };
@@ -192,6 +197,7 @@ export class Attachment {
     switch (frame.kind) {
       case "input_ack":
         this.#lane.acked(frame.offset);
+        this.events.emit("acked", { offset: frame.offset, echo: frame.echo });
         return this.#pump();
       case "snapshot":
         return this.#snapshot(frame);

@@ -37,6 +37,11 @@ export class InputLane {
     return this.#end - this.#base;
   }
 
+  /** The offset after everything that was typed. */
+  get end(): number {
+    return this.#end;
+  }
+
   /** Queues bytes; false (and nothing queued) if there would be too many. */
   push(data: Uint8Array): boolean {
     if (this.pending + data.length > MAX_PENDING_BYTES) return false;

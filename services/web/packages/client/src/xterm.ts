@@ -6,14 +6,26 @@ import type { IDisposable, Terminal } from "@xterm/xterm";
 import type { Screen } from "./attach.ts";
 import type { Attachment } from "./attachment.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { Prediction } from "./prediction/prediction.ts";
 import { type Answer, Replies } from "./replies.ts";
 
+export type { Prediction } from "./prediction/prediction.ts";
+export type { Overlay } from "./prediction/predictor.ts";
 export { registerUnicode, type UnicodeTerminal } from "./widths.ts";
 
 /** What of xterm.js is used; `@xterm/headless` has it too. */
 export type TerminalLike = Pick<
   Terminal,
-  "write" | "resize" | "cols" | "rows" | "parser" | "buffer" | "onData" | "onBinary"
+  | "write"
+  | "resize"
+  | "cols"
+  | "rows"
+  | "parser"
+  | "buffer"
+  | "onData"
+  | "onBinary"
+  | "onWriteParsed"
+  | "onResize"
 >;
 
 /** Reset to the initial state, whatever sequence was being parsed. */
@@ -21,6 +33,8 @@ const RESET = "\x18\x1bc";
 
 /** A screen for {@link Attachment}s, and the keyboard that goes with it. */
 export class XtermScreen implements Screen, IDisposable {
+  /** The echoes that are foreseen while they are slow to come; whoever draws them asks it. */
+  readonly prediction: Prediction;
   readonly #replies: Replies;
   readonly #subscriptions: IDisposable[];
   #attachment: Attachment | undefined;
@@ -35,6 +49,7 @@ export class XtermScreen implements Screen, IDisposable {
     private readonly onRefused: (data: string) => void = () => {},
   ) {
     this.#replies = new Replies(terminal, (answer) => this.#keepsBack(answer));
+    this.prediction = new Prediction(terminal);
     const encoder = new TextEncoder();
     this.#subscriptions = [
       terminal.onData((text) => this.#typed(text, encoder.encode(text))),
@@ -52,6 +67,7 @@ export class XtermScreen implements Screen, IDisposable {
   /** Input goes to this attachment from now on. */
   connect(attachment: Attachment): void {
     this.#attachment = attachment;
+    this.prediction.connect(attachment);
   }
 
   reset(cols: number, rows: number): void {
@@ -79,6 +95,7 @@ export class XtermScreen implements Screen, IDisposable {
 
   dispose(): void {
     this.#replies.dispose();
+    this.prediction.dispose();
     for (const subscription of this.#subscriptions) subscription.dispose();
   }
 
@@ -99,6 +116,7 @@ export class XtermScreen implements Screen, IDisposable {
 
   #typed(text: string, bytes: Uint8Array): void {
     if (this.#replies.swallows()) return;
-    if (!this.#attachment?.send(bytes)) this.onRefused(text);
+    if (!this.#attachment?.send(bytes)) return this.onRefused(text);
+    this.prediction.typed(text);
   }
 }

@@ -4,6 +4,8 @@ import xterm from "@xterm/headless";
 import { expect, test } from "vitest";
 import { type TerminalLike, XtermScreen } from "../src/xterm.ts";
 import type { Attachment } from "../src/attachment.ts";
+import { Emitter } from "../src/emitter.ts";
+import { Store } from "../src/store.ts";
 import { bytes } from "./fake.ts";
 
 function terminal(driver: string, answersQueries = false) {
@@ -11,7 +13,9 @@ function terminal(driver: string, answersQueries = false) {
   const sent: string[] = [];
   const screen = new XtermScreen(term as unknown as TerminalLike);
   screen.connect({
-    state: { get: () => ({ driver, answersQueries }) },
+    state: new Store({ driver, answersQueries }),
+    events: new Emitter(),
+    typedTo: 0,
     send: (data: Uint8Array) => sent.push(new TextDecoder().decode(data)) > 0,
   } as unknown as Attachment);
   const write = (text: string, replay: boolean) =>

@@ -7,6 +7,7 @@ import { registerUnicode, XtermScreen } from "@termfleet/client/xterm";
 import { FitAddon } from "@xterm/addon-fit";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { type ITerminalOptions, Terminal } from "@xterm/xterm";
+import { ForeseenLayer } from "./foreseen.ts";
 import { openLink } from "./links.ts";
 import { TERMINAL_OPTIONS } from "./theme.ts";
 
@@ -44,6 +45,7 @@ export class TerminalSurface {
   readonly #fit = new FitAddon();
   readonly #observer: ResizeObserver;
   readonly #viewed: IntersectionObserver;
+  readonly #foreseen: ForeseenLayer;
   readonly #fontSize: number;
   #frame = 0;
 
@@ -67,6 +69,7 @@ export class TerminalSurface {
       if (!this.screen.replaying) options.onBell?.();
     });
     this.terminal.onResize(() => this.#scale());
+    this.#foreseen = new ForeseenLayer(this.terminal, this.screen.prediction);
     this.#observer = new ResizeObserver(() => this.#sizeSoon());
     this.#viewed = new IntersectionObserver((entries) => {
       const newest = entries.at(-1);
@@ -77,7 +80,10 @@ export class TerminalSurface {
   /** Puts it on the page. Its size is told from now on. */
   mount(parent: HTMLElement): void {
     parent.append(this.element);
-    if (!this.terminal.element) this.terminal.open(this.element);
+    if (!this.terminal.element) {
+      this.terminal.open(this.element);
+      this.#foreseen.mount();
+    }
     this.#observer.observe(this.element);
     this.#viewed.observe(this.element);
   }
@@ -125,6 +131,7 @@ export class TerminalSurface {
 
   dispose(): void {
     this.unmount();
+    this.#foreseen.dispose();
     this.screen.dispose();
     this.terminal.dispose();
   }
