@@ -87,6 +87,8 @@ pub(super) struct Link {
     pub(super) heard: Instant,
     /// Longest input of one message.
     pub(super) max_input: usize,
+    /// The server answers programs' questions to their terminal.
+    pub(super) answers_queries: bool,
 }
 
 impl Drop for Link {
@@ -125,7 +127,8 @@ impl Link {
         link.send(ClientMessage::Handshake { auth: None, client });
         match link.incoming.recv().await {
             Some(Incoming::Message(message)) => match *message {
-                ServerMessage::Welcome { limits, .. } => {
+                ServerMessage::Welcome { limits, answers_queries, .. } => {
+                    link.answers_queries = answers_queries;
                     link.max_input = usize::try_from(limits.max_input_bytes).unwrap_or(1).max(1);
                     link.heard = Instant::now();
                     Ok(link)
@@ -186,7 +189,14 @@ impl Link {
                 }
             }
         });
-        Ok(Self { out, incoming, reader, heard: Instant::now(), max_input: 1 })
+        Ok(Self {
+            out,
+            incoming,
+            reader,
+            heard: Instant::now(),
+            max_input: 1,
+            answers_queries: false,
+        })
     }
 
     /// Sends a message; false if the link is as good as dead.

@@ -1,11 +1,54 @@
-//! Questions of programs to their terminal, taken out of output that was shown before: whoever drove
-//! then has answered, and a second answer would be typed into the shell.
+//! Questions of programs to their terminal, taken out of output that somebody else answers: whoever
+//! drove when it was shown before, or a server that answers by itself. A second answer would be typed
+//! into the shell.
 //!
 //! What is taken out is what terminals answer: device attributes, status and mode reports, colours.
-//! A sequence is looked for within one frame; one that is cut by a frame's end stays.
+
+use std::mem;
 
 /// The byte that begins a sequence.
 const ESC: u8 = 0x1b;
+/// A question that is cut by a frame's end is waited for; what is longer is none that anybody asks.
+const MOST_BYTES: usize = 256;
+
+/// A stream of output without its questions, whatever frames cut it into.
+#[derive(Debug, Default)]
+pub(super) struct Unasked {
+    /// The beginning of a sequence whose end has not come.
+    cut: Vec<u8>,
+}
+
+impl Unasked {
+    /// The bytes without the questions among them, after what was waited for.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut all = mem::take(&mut self.cut);
+        all.extend_from_slice(bytes);
+        let cut = all.iter().rposition(|byte| *byte == ESC).map(|at| before_string_end(&all, at));
+        if let Some(at) = cut.filter(|at| is_cut(&all[*at..])) {
+            self.cut = all.split_off(at);
+        }
+        without(&all)
+    }
+
+    /// What is waited for: it is no question, or nobody wants it any more.
+    pub(super) fn rest(&mut self) -> Vec<u8> {
+        mem::take(&mut self.cut)
+    }
+}
+
+/// Where the sequence begins that this escape may be the end of: strings end in an escape as well.
+fn before_string_end(bytes: &[u8], at: usize) -> usize {
+    let earlier = bytes[..at].iter().rposition(|byte| *byte == ESC);
+    let is_string = |start: &usize| matches!(bytes.get(start + 1), Some(b']' | b'P'));
+    let is_open = |start: &usize| !bytes[*start..at].contains(&0x07);
+    earlier.filter(is_string).filter(is_open).filter(|_| at + 1 == bytes.len()).unwrap_or(at)
+}
+
+/// Does a sequence begin here whose end is not among these bytes?
+fn is_cut(sequence: &[u8]) -> bool {
+    let is_known = matches!(sequence.get(1), None | Some(b'[' | b']' | b'P'));
+    is_known && sequence.len() < MOST_BYTES && sequence_len(sequence) == 1
+}
 
 /// The bytes without the questions among them.
 pub(super) fn without(bytes: &[u8]) -> Vec<u8> {
@@ -70,7 +113,41 @@ fn is_question(sequence: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     //! Questions go, everything else stays to the byte.
-    use super::without;
+    use super::{MOST_BYTES, Unasked, without};
+
+    #[test]
+    fn a_question_is_taken_out_wherever_a_frame_cuts_it() {
+        let text = "a\x1b[6nb\x1b[31mc\x1b]11;?\x1b\\d\x1bP$qm\x1b\\e\x1b]0;name\x07f\x1b[?25$pg";
+        let expected = b"ab\x1b[31mcde\x1b]0;name\x07fg";
+        for first in 0..text.len() {
+            for second in first..text.len() {
+                let mut stream = Unasked::default();
+                let bytes = text.as_bytes();
+                let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+                let shown = pieces.map(|piece| stream.take(piece)).concat();
+                assert_eq!(shown, expected, "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_question_is_not_waited_for() {
+        for (length, is_shown) in
+            [(MOST_BYTES - 1, false), (MOST_BYTES, true), (MOST_BYTES + 1, true)]
+        {
+            let begun = format!("\x1b]52;c;{}", "x".repeat(length - 7));
+            let shown = Unasked::default().take(begun.as_bytes());
+            assert_eq!(!shown.is_empty(), is_shown, "{length}");
+        }
+    }
+
+    #[test]
+    fn what_is_waited_for_can_be_had_as_it_is() {
+        let mut stream = Unasked::default();
+        assert_eq!(stream.take(b"a\x1b["), b"a");
+        assert_eq!(stream.rest(), b"\x1b[");
+        assert_eq!(stream.take(b"6n"), b"6n");
+    }
 
     #[test]
     fn questions_are_taken_out_and_nothing_else() {

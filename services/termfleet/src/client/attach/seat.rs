@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::{
     lane::Lane,
     link::{Incoming, Link, closed, is_final},
-    queries,
+    queries::Unasked,
     terminal::Screen,
     track::{Step, Track},
 };
@@ -61,6 +61,8 @@ pub(super) struct Seat {
     pub(super) lane: Lane,
     pub(super) track: Track,
     pub(super) screen: Screen,
+    /// Takes out questions that are answered, or were.
+    unasked: Unasked,
     pub(super) size: Size,
     /// Where bytes come and go.
     pub(super) line: Option<Line>,
@@ -84,6 +86,7 @@ impl Seat {
             lane: Lane::default(),
             track: Track::default(),
             screen,
+            unasked: Unasked::default(),
             size,
             line: None,
             coming: None,
@@ -303,8 +306,16 @@ impl Seat {
             Step::Ignore => {}
             Step::Sync(offset) => self.sync(offset),
             Step::Show { clear, replay, data } => {
-                let (replayed, fresh) = data.split_at(replay);
-                let shown = [queries::without(replayed), fresh.to_vec()].concat();
+                let answered = if line.link.answers_queries { data.len() } else { replay };
+                let (answered, fresh) = data.split_at(answered);
+                if clear {
+                    self.unasked.rest();
+                }
+                let mut shown = self.unasked.take(answered);
+                if !fresh.is_empty() {
+                    shown.append(&mut self.unasked.rest());
+                    shown.extend_from_slice(fresh);
+                }
                 self.screen.show(clear, &shown, self.track.position().get());
             }
         }
