@@ -48,10 +48,8 @@ export class ForeseenLayer {
     const text = (col: number): string => texts.get(col) ?? this.#real(overlay.row, col);
     const { cursor } = overlay;
     // The cursor is drawn where it will be, and not where it is.
-    if (cursor && !texts.has(cursor.from.col)) texts.set(cursor.from.col, text(cursor.from.col));
-    if (cursor) texts.delete(cursor.col);
-    const cells = [...texts].map(([col, shown]) => this.#cell(row, col, shown, false));
-    return cursor ? [...cells, this.#cell(row, cursor.col, text(cursor.col), true)] : cells;
+    if (cursor) texts.set(cursor.from.col, text(cursor.from.col)).set(cursor.col, text(cursor.col));
+    return [...texts].map(([col, shown]) => this.#cell(row, col, shown, col === cursor?.col));
   }
 
   #real(row: number, col: number): string {

@@ -1,4 +1,4 @@
-/** How long a key takes to be written, there and back, smoothed as TCP smooths its round trips. */
+/** How long a key takes to be seen, smoothed as TCP smooths its round trips. */
 
 /** Above this echoes feel late: predictions are shown. */
 export const SLOW_MS = 30;
@@ -10,10 +10,8 @@ const KEEP = 7 / 8;
 export class Delay {
   #smoothed: number | undefined;
   #slow = false;
-  /** The input whose acknowledgement is being waited for. */
-  #sample: { end: number; at: number } | undefined;
 
-  /** Milliseconds; none before the first acknowledgement. */
+  /** Milliseconds; none before the first echo. */
   get ms(): number | undefined {
     return this.#smoothed;
   }
@@ -23,25 +21,11 @@ export class Delay {
     return this.#slow;
   }
 
-  /** Input up to this offset was sent. One is measured at a time. */
-  sent(end: number, now: number): void {
-    this.#sample ??= { end, at: now };
-  }
-
-  /** All input before this offset is written. */
-  acked(offset: number, now: number): void {
-    const sample = this.#sample;
-    if (!sample || offset < sample.end) return;
-    this.#sample = undefined;
-    const ms = now - sample.at;
+  /** A key was seen on the screen so long after it was typed. */
+  add(ms: number): void {
     const before = this.#smoothed ?? ms;
     this.#smoothed = before * KEEP + ms * (1 - KEEP);
     if (this.#smoothed > SLOW_MS) this.#slow = true;
     else if (this.#smoothed < FAST_MS) this.#slow = false;
-  }
-
-  /** What is under way takes longer than it should for another reason. */
-  forget(): void {
-    this.#sample = undefined;
   }
 }

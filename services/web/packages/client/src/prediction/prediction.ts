@@ -32,7 +32,7 @@ export class Prediction implements IDisposable {
     return this.#overlay;
   }
 
-  /** How long a key takes to be written, in milliseconds, once one was. */
+  /** How long a key takes to be seen, in milliseconds, once one was. */
   get delay(): number | undefined {
     return this.#predictor.delay.ms;
   }
@@ -44,8 +44,7 @@ export class Prediction implements IDisposable {
     this.#reset();
     this.#watches = [
       attachment.events.on("attached", () => this.#reset()),
-      attachment.events.on("acked", ({ offset, echo }) => {
-        this.#predictor.written(offset);
+      attachment.events.on("acked", ({ echo }) => {
         // The echo may still wait to be parsed.
         this.terminal.write("", () => this.#do((predictor) => predictor.echoed(echo)));
       }),

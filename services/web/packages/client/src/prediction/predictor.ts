@@ -27,8 +27,6 @@ export interface Overlay {
   cursor: { col: number; from: Place } | undefined;
 }
 
-/** What is longer, all at once, says nothing about the way of a key. */
-const MAX_SAMPLED = 8;
 /** So many letters are kept while nothing can be foreseen. */
 const MAX_LATER = 64;
 /** So many claims that were shown and wrong, without many right ones between, end it for a while. */
@@ -62,6 +60,8 @@ export class Predictor {
   #floor: Place | undefined;
   /** Enter is under way: the next prompt will have another place. */
   #entered = false;
+  /** The key whose way to the screen is being measured. */
+  #sample: { line: Line; col: number; text: string; at: number } | undefined;
   #misses = 0;
   #hits = 0;
   #restUntil = 0;
@@ -77,17 +77,10 @@ export class Predictor {
     let at = end - keys.reduce((sum, key) => sum + key.bytes, 0);
     this.#typedTo = end;
     this.#typedAt = this.now();
-    // A paste takes as long as its program likes.
-    if (keys.length > 1 || text.length < MAX_SAMPLED) this.delay.sent(end, this.#typedAt);
     for (const key of keys) {
       at += key.bytes;
       this.#key(key, at);
     }
-  }
-
-  /** All input before this offset is written. */
-  written(offset: number): void {
-    this.delay.acked(offset, this.now());
   }
 
   /** All output is drawn that came before the server said that input before `offset` is echoed. */
@@ -102,6 +95,7 @@ export class Predictor {
   /** Output was drawn. */
   drawn(): void {
     if (!this.#line) return;
+    this.#measure(this.#line);
     if (this.screen.isAlternate || this.now() - this.#typedAt > STALE_MS) this.#giveUp();
   }
 
@@ -111,7 +105,6 @@ export class Predictor {
     this.#echoedTo = 0;
     this.#giveUp();
     this.#floor = this.#settled = undefined;
-    this.delay.forget();
   }
 
   /** What to draw now; none if nothing is to be seen. */
@@ -156,8 +149,26 @@ export class Predictor {
     if (!this.#line && moved) this.#epoch += 1;
     const line = this.#line ?? new Line(this.screen, this.#floorOf(cursor));
     this.#settled = undefined;
+    const { col } = line;
     if (!line.take(key, end, this.#epoch)) return this.#goBlind(end);
     this.#line = line;
+    if (key.kind === "text" && this.#isProof(line.claims.get(col))) {
+      this.#sample ??= { line, col, text: key.char, at: this.now() };
+    }
+  }
+
+  /** Is the key whose way is being measured on the screen? One is at a time. */
+  #measure(line: Line): void {
+    const sample = this.#sample;
+    if (!sample) return;
+    const isSeen = sample.line === line && this.#real(line, sample.col) === sample.text;
+    if (isSeen) this.delay.add(this.now() - sample.at);
+    if (isSeen || sample.line !== line) this.#sample = undefined;
+  }
+
+  /** Does this text, once it is seen, prove that keys are echoed? */
+  #isProof(claim: Claim | undefined): boolean {
+    return claim !== undefined && PROOF.test(claim.text) && !claim.before.includes(claim.text);
   }
 
   #floorOf({ row }: Place): number | undefined {
@@ -197,7 +208,7 @@ export class Predictor {
     for (const [col, claim] of line.claims) {
       if (claim.end > offset) continue;
       if (this.#real(line, col) !== claim.text) return this.#missed(claim);
-      if (PROOF.test(claim.text) && !claim.before.includes(claim.text)) this.#seen(claim);
+      if (this.#isProof(claim)) this.#seen(claim);
       line.claims.delete(col);
     }
     const last = line.steps.at(-1);

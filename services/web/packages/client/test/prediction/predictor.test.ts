@@ -26,7 +26,6 @@ test("the first keys of a line are not shown, those after an echo are", async ()
 test("keys that were typed before the first echo are shown once it comes", async () => {
   const stage = await Stage.start();
   stage.type("e");
-  stage.predictor.written(2);
   stage.type("c", "h", "o");
   await stage.print("e");
   stage.predictor.echoed(2);
@@ -256,24 +255,36 @@ test("after three wrong ones it rests, and then begins again", async () => {
 });
 
 test("nothing is shown where keys are fast, and what is slow at first may get fast", async () => {
-  const stage = await Stage.start("$ ", 29);
-  for (const char of "echo") {
-    stage.type(char);
-    await stage.print(char);
-    stage.echoed(29);
-  }
+  const stage = await Stage.start();
+  stage.delayMs = 29;
+  await stage.typeAndEcho("echo");
   stage.type("x");
   expect(stage.isForeseen).toBe(false);
+  stage.delayMs = 400;
   await stage.print("x");
-  stage.echoed(400);
+  stage.echoed();
   stage.type("y");
   expect(stage.isForeseen).toBe(true);
+  stage.delayMs = 1;
   for (let fast = 0; fast < 40; fast += 1) {
     await stage.print(fast % 2 === 0 ? "y" : "\b \b");
-    stage.echoed(1);
+    stage.echoed();
     stage.type(fast % 2 === 0 ? BACKSPACE : "y");
   }
   expect(stage.isForeseen).toBe(false);
+});
+
+test("a key that is never seen is not measured", async () => {
+  const stage = await typing();
+  const before = stage.predictor.delay.ms;
+  stage.type("h", BACKSPACE);
+  stage.delayMs = 900;
+  await stage.print("");
+  stage.echoed();
+  stage.type("x");
+  stage.delayMs = 100;
+  await stage.print("x");
+  expect(stage.predictor.delay.ms).toBe(before);
 });
 
 test("another channel or size forgets what is under way", async () => {
@@ -288,10 +299,10 @@ test("another channel or size forgets what is under way", async () => {
 test("an echo that does not come at all is waited for, but not for ever", async () => {
   const stage = await typing();
   stage.type("h");
-  stage.now += STALE_MS;
+  stage.delayMs = STALE_MS;
   await stage.print("");
   expect(stage.isForeseen).toBe(true);
-  stage.now += 1;
+  stage.delayMs = 1;
   await stage.print("");
   expect(stage.isForeseen).toBe(false);
 });

@@ -4,22 +4,22 @@ import { keysOf } from "../../src/prediction/keys.ts";
 import { realScreen } from "../../src/prediction/prediction.ts";
 import { Predictor } from "../../src/prediction/predictor.ts";
 
-/** How long a key takes, there and back, unless a test says otherwise. */
-const DELAY_MS = 100;
 
 export class Stage {
   readonly terminal = new xterm.Terminal({ cols: 40, rows: 6, allowProposedApi: true });
   now = 1_000;
   readonly predictor = new Predictor(realScreen(this.terminal), () => this.now);
+  /** What is printed takes this long to come, after the keys before it. */
+  delayMs = 100;
   #end = 0;
 
-  /** With a prompt on the screen, and a delay that is felt. */
-  static async start(prompt = "$ ", delayMs = DELAY_MS): Promise<Stage> {
+  /** With a prompt on the screen that came after Enter. */
+  static async start(prompt = "$ "): Promise<Stage> {
     const stage = new Stage();
     await stage.print(prompt);
     stage.predictor.typed("\r", (stage.#end += 1));
     await stage.print(`\r\n${prompt}`);
-    stage.echoed(delayMs);
+    stage.echoed();
     return stage;
   }
 
@@ -38,14 +38,13 @@ export class Stage {
 
   /** Output comes and is drawn. */
   async print(text: string): Promise<void> {
+    this.now += this.delayMs;
     await new Promise<void>((parsed) => this.terminal.write(text, parsed));
     this.predictor.drawn();
   }
 
-  /** Time goes by, and the server says that everything typed so far is written and echoed. */
-  echoed(delayMs = DELAY_MS): void {
-    this.now += delayMs;
-    this.predictor.written(this.#end);
+  /** The server says that everything typed so far is echoed. */
+  echoed(): void {
     this.predictor.echoed(this.#end);
   }
 
