@@ -29,6 +29,9 @@ mod spawn;
 pub mod metrics;
 
 mod admit;
+// Sessions do not feed one yet.
+#[cfg_attr(not(test), expect(dead_code))]
+mod screen;
 mod tail;
 
 pub use config::{Config, ProjectRoots, Shells};

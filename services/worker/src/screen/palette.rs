@@ -1,0 +1,38 @@
+//! The colors that a terminal has until a program changes them: xterm's.
+
+/// Of text.
+pub(super) const FOREGROUND: [u8; 3] = [0xE5, 0xE5, 0xE5];
+/// Of the screen.
+pub(super) const BACKGROUND: [u8; 3] = [0x00, 0x00, 0x00];
+
+const NAMED: [[u8; 3]; 16] = [
+    [0x00, 0x00, 0x00],
+    [0xCD, 0x00, 0x00],
+    [0x00, 0xCD, 0x00],
+    [0xCD, 0xCD, 0x00],
+    [0x00, 0x00, 0xEE],
+    [0xCD, 0x00, 0xCD],
+    [0x00, 0xCD, 0xCD],
+    [0xE5, 0xE5, 0xE5],
+    [0x7F, 0x7F, 0x7F],
+    [0xFF, 0x00, 0x00],
+    [0x00, 0xFF, 0x00],
+    [0xFF, 0xFF, 0x00],
+    [0x5C, 0x5C, 0xFF],
+    [0xFF, 0x00, 0xFF],
+    [0x00, 0xFF, 0xFF],
+    [0xFF, 0xFF, 0xFF],
+];
+
+/// One of the 256: 16 named ones, a cube of 6 x 6 x 6, and 24 greys.
+pub(super) fn indexed(index: u8) -> [u8; 3] {
+    match index {
+        0..=15 => NAMED[usize::from(index)],
+        16..=231 => {
+            let step = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
+            let n = index - 16;
+            [step(n / 36), step(n / 6 % 6), step(n % 6)]
+        }
+        232..=255 => [8 + 10 * (index - 232); 3],
+    }
+}

@@ -1,0 +1,329 @@
+//! What a terminal shows, and what is kept of it.
+
+mod proof;
+mod streams;
+
+use std::fmt::Write as _;
+
+use alacritty_terminal::{
+    Grid,
+    grid::Cursor,
+    index::{Column, Line},
+    term::cell::{Cell, Flags},
+};
+
+use super::*;
+
+const HISTORY: usize = 1 << 20;
+
+fn screen(cols: u16, rows: u16) -> Screen {
+    Screen::new(Size { cols, rows }, Offset::new(0), HISTORY)
+}
+
+fn fed(cols: u16, rows: u16, bytes: &[u8]) -> Screen {
+    let mut screen = screen(cols, rows);
+    screen.feed(bytes, Instant::now());
+    screen
+}
+
+fn blank(size: Size) -> Screen {
+    fed(size.cols, size.rows, b"\x1b[m")
+}
+
+/// A fresh terminal that was given a snapshot.
+fn copy(of: &Screen, rows: u32) -> Screen {
+    let picture = of.snapshot(rows);
+    let mut copy = Screen::new(picture.size, Offset::new(0), HISTORY);
+    copy.feed(&picture.data, Instant::now());
+    copy
+}
+
+/// Everything that a terminal knows, as text, but for the mark of a cell that a wide character did
+/// not fit into: it has no effect.
+fn state(screen: &Screen) -> String {
+    let Some(fed) = &screen.emulator else {
+        return state(&blank(screen.size));
+    };
+    let emulator = &fed.emulator;
+    let mut text = String::new();
+    let mut grids = vec![emulator.term.grid()];
+    if let Some(main) = &emulator.main {
+        grids.push(&main.grid);
+        let _ = writeln!(text, "main restores {} {:?}", main.restores, main.keyboard);
+    }
+    for grid in grids {
+        draw(grid, &mut text);
+    }
+    for name in emulator.tabs.iter().map(|tab| if *tab { "T" } else { "." }) {
+        text.push_str(name);
+    }
+    let _ = writeln!(
+        text,
+        "\n{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        emulator.term.mode(),
+        emulator.region,
+        emulator.charset,
+        emulator.cursor_style,
+        emulator.title,
+        emulator.titles,
+        emulator.keyboard,
+        emulator.other_keys,
+        emulator.mouse,
+        emulator.mouse_encoding,
+    );
+    for index in 0..alacritty_terminal::term::color::COUNT {
+        if let Some(color) = emulator.term.colors()[index] {
+            let _ = writeln!(text, "color {index} {color:?}");
+        }
+    }
+    let repeatable = emulator.repeatable().filter(|_| screen.scanner.printed());
+    let _ = writeln!(text, "repeatable {repeatable:?}");
+    text
+}
+
+fn draw(grid: &Grid<Cell>, text: &mut String) {
+    use alacritty_terminal::grid::Dimensions as _;
+    for line in 0..grid.screen_lines() {
+        for cell in &grid[Line(line as i32)][..] {
+            describe(cell, text);
+        }
+        text.push('\n');
+    }
+    for cursor in [&grid.cursor, &grid.saved_cursor] {
+        let Cursor { point, template, charsets, input_needs_wrap } = cursor;
+        let _ = write!(text, "cursor {point:?} {input_needs_wrap} {charsets:?} ");
+        describe(template, text);
+        text.push('\n');
+    }
+}
+
+fn describe(cell: &Cell, text: &mut String) {
+    let flags = cell.flags.difference(Flags::LEADING_WIDE_CHAR_SPACER);
+    let plain = Cell { c: cell.c, ..Cell::default() };
+    text.push(cell.c);
+    text.extend(cell.zerowidth().unwrap_or_default());
+    if (cell.fg, cell.bg, flags) != (plain.fg, plain.bg, plain.flags) {
+        let _ = write!(text, "<{:?} {:?} {flags:?}>", cell.fg, cell.bg);
+    }
+    if let Some(color) = cell.underline_color() {
+        let _ = write!(text, "<{color:?}>");
+    }
+    if let Some(link) = cell.hyperlink() {
+        let _ = write!(text, "<{} {}>", link.id(), link.uri());
+    }
+}
+
+/// The rows of the screen, without what is blank at their ends.
+fn rows(screen: &Screen) -> Vec<String> {
+    let Some(fed) = &screen.emulator else { return Vec::new() };
+    let grid = fed.emulator.term.grid();
+    let row = |line: u16| {
+        let cells = (0..screen.size.cols)
+            .map(|column| &grid[Line(i32::from(line))][Column(usize::from(column))]);
+        let shown = cells.filter(|cell| !cell.flags.contains(Flags::WIDE_CHAR_SPACER));
+        shown.map(|cell| cell.c).collect::<String>().trim_end().to_owned()
+    };
+    (0..screen.size.rows).map(row).collect()
+}
+
+fn history(screen: &Screen) -> Vec<(String, bool)> {
+    let Some(fed) = &screen.emulator else { return Vec::new() };
+    let (_, lines) = fed.emulator.lines.before(u64::MAX, usize::MAX);
+    lines
+        .map(|line| (String::from_utf8_lossy(&line.text).into_owned(), line.wrapped.is_some()))
+        .collect()
+}
+
+#[test]
+fn a_snapshot_begins_with_a_reset_and_shows_what_the_screen_shows() {
+    let blank = screen(20, 4);
+    assert_eq!(blank.snapshot(500).data, &b"\x1bc"[..]);
+    let screen = fed(20, 4, b"one\r\n\x1b[1;31mtwo\x1b[m three");
+    let picture = screen.snapshot(500);
+    assert!(picture.data.starts_with(b"\x1bc\x1b[?2026h"));
+    assert_eq!((picture.offset, picture.size), (screen.fed(), Size { cols: 20, rows: 4 }));
+    assert_eq!(rows(&copy(&screen, 500)), ["one", "two three", "", ""]);
+}
+
+#[test]
+fn rows_that_leave_the_main_screen_are_kept_and_others_are_not() {
+    let screen = fed(20, 2, b"1\r\n\x1b[32m2\x1b[m\r\n3\r\n4");
+    assert_eq!(rows(&screen), ["3", "4"]);
+    let kept = [("1".to_owned(), false), ("\x1b[32m2\x1b[39m".to_owned(), false)];
+    assert_eq!(history(&screen), kept);
+    for (lines, count) in [(0, 0), (1, 1), (2, 2), (3, 2)] {
+        assert_eq!(history(&copy(&screen, lines)).len(), count);
+    }
+    for other in [
+        &b"\x1b[?1049h1\r\n2\r\n3\r\n4"[..],
+        b"\x1b[2;4r1\r\n2\r\n3\r\n4\r\n5\r\n6",
+        b"1\r\n2\x1b[2S",
+        b"1\r\n2\x1b[2J",
+    ] {
+        assert_eq!(history(&fed(20, 4, other)), []);
+    }
+    assert_eq!(history(&fed(20, 2, b"1\r\n2\r\n3\r\n4\x1b[3J")), []);
+}
+
+#[test]
+fn an_ordinary_snapshot_fits_into_64_kib() {
+    let mut output = Vec::new();
+    for line in 0..600 {
+        let text = format!("\x1b[38;5;{}m{line:>6}\x1b[0m {}\r\n", line % 256, "word ".repeat(14));
+        output.extend_from_slice(text.as_bytes());
+    }
+    let size = fed(80, 24, &output).snapshot(500).data.len();
+    assert!(size < 64 << 10, "{size} bytes");
+}
+
+#[test]
+fn output_is_held_back_until_it_is_at_rest() {
+    for (whole, half) in [
+        (&b"a"[..], &b"\x1b"[..]),
+        (b"a", b"\x1b[3"),
+        (b"a", b"\x1b]0;title"),
+        (b"a", b"\x1b]0;title\x1b"),
+        (b"a", b"\x1bPq"),
+        (b"a", b"\xF0\x9F\xA6"),
+        (b"a", b"\x1b[?2026hb\x1b[1mc"),
+        (b"a\x1b[?2026hb\x1b[?2026lc", b"\x1b[?2026h"),
+    ] {
+        let screen = fed(20, 4, &[whole, half].concat());
+        assert_eq!(screen.snapshot(0).offset.get(), whole.len() as u64, "{half:?}");
+        assert_eq!(screen.fed().get(), (whole.len() + half.len()) as u64);
+    }
+}
+
+#[test]
+fn a_synchronized_update_ends_when_it_lasts_too_long() {
+    let start = Instant::now();
+    let mut screen = screen(20, 4);
+    screen.feed(b"\x1b[?2026hshown", start);
+    assert_eq!(screen.deadline(), Some(start + scan::SYNC_TIME));
+    screen.tick(start + scan::SYNC_TIME - Duration::from_millis(1));
+    assert_eq!(screen.snapshot(0).offset.get(), 0);
+    screen.tick(start + scan::SYNC_TIME);
+    assert_eq!((screen.snapshot(0).offset, screen.deadline()), (screen.fed(), None));
+    assert_eq!(rows(&screen)[0], "shown");
+}
+
+#[test]
+fn a_synchronized_update_ends_when_it_is_too_large() {
+    let begin = b"\x1b[?2026h";
+    for (length, shown) in
+        [(scan::SYNC_BYTES - 1, false), (scan::SYNC_BYTES, false), (scan::SYNC_BYTES + 1, true)]
+    {
+        let update = [&begin[..], &vec![b'x'; length - begin.len()]].concat();
+        let screen = fed(20, 4, &update);
+        assert_eq!(screen.snapshot(0).offset == screen.fed(), shown, "{length}");
+    }
+}
+
+#[test]
+fn a_string_that_is_too_long_says_nothing_and_holds_nothing_back() {
+    for (length, title) in [
+        (scan::STRING_BYTES - 1, true),
+        (scan::STRING_BYTES, true),
+        (scan::STRING_BYTES + 1, false),
+    ] {
+        let string = [b"\x1b]2;", &vec![b't'; length - 4][..]].concat();
+        let mut screen = fed(20, 4, &string);
+        assert_eq!(screen.snapshot(0).offset == screen.fed(), !title, "{length}");
+        let mut copy = copy(&screen, 0);
+        let rest = if title { &string[..] } else { b"ttt" };
+        copy.feed(&[rest, b"\x1b\\shown"].concat(), Instant::now());
+        screen.feed(b"\x1b\\shown", Instant::now());
+        assert_eq!(rows(&screen)[0], "shown");
+        assert_eq!(state(&screen), state(&copy));
+        assert_eq!(screen.take_events().is_empty(), !title, "{length}");
+    }
+}
+
+#[test]
+fn questions_are_answered_from_a_fixed_set() {
+    for (question, answer) in [
+        ("\x1b[c", "\x1b[?1;2c"),
+        ("\x1b[>c", "\x1b[>0;276;0c"),
+        ("\x1b[5n", "\x1b[0n"),
+        ("ab\x1b[6n", "\x1b[1;3R"),
+        ("\x1b[2;3r\x1b[?6h\x1b[6n", "\x1b[1;1R"),
+        ("\x1b[?2004h\x1b[?2004$p", "\x1b[?2004;1$y"),
+        ("\x1b[?1002$p", "\x1b[?1002;2$y"),
+        ("\x1b[?4242$p", "\x1b[?4242;0$y"),
+        ("\x1b[4$p", "\x1b[4;2$y"),
+        ("\x1b[>q", "\x1bP>|termfleet\x1b\\"),
+        ("\x1b[18t", "\x1b[8;4;20t"),
+        ("\x1b]10;?\x07", "\x1b]10;rgb:e5e5/e5e5/e5e5\x07"),
+        ("\x1b]11;#123456\x07\x1b]11;?\x1b\\", "\x1b]11;rgb:0000/0000/0000\x1b\\"),
+        ("\x1b]4;196;?\x07", "\x1b]4;196;rgb:ffff/0000/0000\x07"),
+        // These would bring back what was printed, or promise what a browser does not do.
+        ("\x1b]2;rm -rf\x07\x1b[21t", ""),
+        ("\x1bP$qm\x1b\\", ""),
+        ("\x1b]52;c;?\x07", ""),
+        ("\x1b[?u", ""),
+    ] {
+        let mut screen = fed(20, 4, question.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&screen.take_replies()), answer, "{question:?}");
+    }
+}
+
+#[test]
+fn so_many_questions_are_answered_in_a_second() {
+    let start = Instant::now();
+    for (asked, answered) in [(99, 99), (100, 100), (101, 100)] {
+        let mut screen = screen(20, 4);
+        screen.feed("\x1b[5n".repeat(asked).as_bytes(), start);
+        assert_eq!(screen.take_replies().len(), 4 * answered, "{asked}");
+        screen.feed(b"\x1b[5n", start + Duration::from_millis(999));
+        let more = screen.take_replies().len() / 4;
+        assert_eq!(more, usize::from(answered < 100));
+        screen.feed(b"\x1b[5n", start + Duration::from_secs(1));
+        assert_eq!(screen.take_replies(), b"\x1b[0n");
+    }
+}
+
+#[test]
+fn what_happened_is_told_once() {
+    let mut screen = fed(20, 4, b"\x07\x1b]0;a\x01b\x07\x1b]133;D;1\x1b\\\x1b]9;done\x07");
+    let told = [
+        Happening::Bell,
+        Happening::Title("ab".to_owned()),
+        Happening::CommandFinished { exit_code: Some(1) },
+        Happening::Notification { title: String::new(), body: "done".to_owned() },
+    ];
+    assert_eq!(screen.take_events(), told);
+    assert_eq!(screen.take_events(), []);
+}
+
+#[test]
+fn wide_characters_lose_both_halves() {
+    for (output, row) in [
+        ("界\x1b[1;2Hx", " x"),
+        ("界\x1b[1;1Hx", "x"),
+        ("界\x1b[1;2H\x1b[K", ""),
+        ("a界b\x1b[1;3H\x1b[1Xc", "a cb"),
+        ("界b\x1b[1;2H\x1b[P", " b"),
+        ("界b\x1b[1;2H\x1b[@", "   b"),
+        ("a界\x1b[1;2H\x1b[1K", ""),
+    ] {
+        assert_eq!(rows(&fed(20, 2, output.as_bytes()))[0], row, "{output:?}");
+    }
+}
+
+#[test]
+fn a_cell_takes_so_many_marks() {
+    for (marks, kept) in [(7, 7), (8, 8), (9, 8)] {
+        let screen = fed(20, 2, format!("e{}", "\u{301}".repeat(marks)).as_bytes());
+        let grid = screen.emulator.as_ref().unwrap().emulator.term.grid();
+        assert_eq!(grid[Line(0)][Column(0)].zerowidth().unwrap().len(), kept);
+    }
+}
+
+#[test]
+fn a_resized_screen_wraps_anew() {
+    let mut screen = fed(8, 3, b"12345678abc\r\n$ ");
+    screen.resize(Size { cols: 20, rows: 3 });
+    assert_eq!(rows(&screen), ["12345678abc", "$", ""]);
+    screen.resize(Size { cols: 4, rows: 5 });
+    assert_eq!(rows(&screen), ["1234", "5678", "abc", "$", ""]);
+}

@@ -1,0 +1,82 @@
+//! The snapshot's contract, for any stream: fed to a fresh terminal it gives an equal state, and
+//! what comes after it has the same effect there.
+
+use proptest::prelude::*;
+
+use super::{streams::stream, *};
+
+fn sizes() -> impl Strategy<Value = Size> {
+    (2u16..14, 1u16..7).prop_map(|(cols, rows)| Size { cols, rows })
+}
+
+/// Feeds a stream in pieces that end at these places.
+fn feed_in_pieces(screen: &mut Screen, stream: &[u8], cuts: &[prop::sample::Index], now: Instant) {
+    let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+    ends.push(stream.len());
+    ends.sort_unstable();
+    let mut from = 0;
+    for end in ends {
+        screen.feed(&stream[from..end], now);
+        from = end;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn how_output_is_cut_makes_no_difference(
+        size in sizes(), stream in stream(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let now = Instant::now();
+        let (mut whole, mut pieces) =
+            (screen(size.cols, size.rows), screen(size.cols, size.rows));
+        whole.feed(&stream, now);
+        feed_in_pieces(&mut pieces, &stream, &cuts, now);
+        prop_assert_eq!(links(&state(&whole)), links(&state(&pieces)));
+        prop_assert_eq!(whole.snapshot(0).offset, pieces.snapshot(0).offset);
+        prop_assert_eq!(whole.take_replies(), pieces.take_replies());
+        prop_assert_eq!(whole.take_events(), pieces.take_events());
+    }
+
+    #[test]
+    fn a_snapshot_gives_an_equal_state_and_so_does_what_follows(
+        size in sizes(), stream in stream(), cut in any::<prop::sample::Index>(),
+    ) {
+        let now = Instant::now();
+        let (first, rest) = stream.split_at(cut.index(stream.len() + 1));
+        let mut screen = fed(size.cols, size.rows, first);
+        let mut copy = copy(&screen, u32::MAX);
+        prop_assert_eq!(state(&screen), state(&copy), "{:?}", screen.snapshot(u32::MAX).data);
+        prop_assert_eq!(history(&screen), history(&copy));
+        let held = (screen.fed().get() - screen.snapshot(0).offset.get()) as usize;
+        copy.feed(&[&first[first.len() - held..], rest].concat(), now);
+        screen.feed(rest, now);
+        prop_assert_eq!(links(&state(&screen)), links(&state(&copy)));
+    }
+
+    #[test]
+    fn so_it_does_after_any_change_of_size(
+        sizes in prop::collection::vec((sizes(), stream()), 1..5),
+    ) {
+        let now = Instant::now();
+        let mut screen = screen(10, 4);
+        for (size, stream) in &sizes {
+            screen.feed(stream, now);
+            screen.resize(*size);
+            prop_assert_eq!(state(&screen), state(&copy(&screen, 0)), "{:?}", screen.snapshot(0).data);
+        }
+    }
+}
+
+/// A link without an identifier gets one that counts up.
+fn links(state: &str) -> String {
+    let mut parts = state.split("_alacritty");
+    let mut text =
+        parts.next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    for part in parts {
+        text.push_str("_alacritty");
+        text.push_str(part.trim_end_matches(|c: char| c.is_ascii_digit()));
+    }
+    text
+}
