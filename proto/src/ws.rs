@@ -1,6 +1,7 @@
 //! What WebSocket clients send and are sent: the canonical dialect `termfleet.v1` and the seeds'
 //! dialects, which map to and from it, one file each.
 
+pub mod deflate;
 pub mod frame;
 pub mod v1;
 mod varint;

@@ -8,7 +8,10 @@ use bytes::Bytes;
 pub use termfleet_session::ids::{ChannelId, Epoch, Offset};
 use termfleet_session::limits::Size;
 
-use super::varint::{put, take};
+use super::{
+    deflate::{DEFLATED, inflate},
+    varint::{put, take},
+};
 
 /// Output to a client.
 pub const OUTPUT: u8 = 0x01;
@@ -205,13 +208,25 @@ impl ServerFrame {
         }
     }
 
-    /// Reads a frame (clients in Rust).
+    /// Reads a frame, deflated or not (clients in Rust).
     ///
     /// # Errors
     /// If it is not one that a server may send.
     pub fn decode(frame: &Bytes) -> Result<Self, BadFrame> {
         let mut rest = &frame[..];
-        match kind(&mut rest)? {
+        let kind = kind(&mut rest)?;
+        let mut decoded = Self::decode_as(kind & !DEFLATED, frame, rest)?;
+        if kind & DEFLATED != 0 {
+            let (Self::Output { data, .. } | Self::Snapshot { data, .. }) = &mut decoded else {
+                return Err(BadFrame::Kind);
+            };
+            *data = inflate(data).ok_or(BadFrame::Field)?;
+        }
+        Ok(decoded)
+    }
+
+    fn decode_as(kind: u8, frame: &Bytes, mut rest: &[u8]) -> Result<Self, BadFrame> {
+        match kind {
             OUTPUT => {
                 let (channel, offset) = (channel(&mut rest)?, offset(&mut rest)?);
                 Ok(Self::Output { channel, offset, data: tail(frame, rest) })

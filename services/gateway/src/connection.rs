@@ -115,6 +115,8 @@ struct Connection {
     identity: Option<SignedIn>,
     /// The client has been welcomed.
     greeted: bool,
+    /// It can read frames whose bytes are deflated.
+    takes_deflated: bool,
     place: Option<SocketPlace>,
     resume: Resume,
     /// A place is being looked for: nothing is read before there is one.
@@ -150,6 +152,7 @@ impl Connection {
             voice: dialect.into(),
             identity,
             greeted: false,
+            takes_deflated: false,
             place,
             resume: Resume::new(returning, peer),
             signing_in: false,

@@ -18,6 +18,7 @@ mod gate;
 mod handshake;
 mod limits;
 mod patience;
+mod pipe;
 mod pongs;
 mod reader;
 mod rules;

@@ -2,7 +2,10 @@
 
 use termfleet_proto::{
     rest::{self, CreateSession},
-    ws::v1::{Action, ClientMessage, MAX_REQUEST_ID, Request, RequestId, ServerMessage, Tier},
+    ws::{
+        deflate,
+        v1::{Action, ClientMessage, MAX_REQUEST_ID, Request, RequestId, ServerMessage, Tier},
+    },
 };
 use termfleet_session::{
     code::{Code, Refusal},
@@ -55,7 +58,9 @@ impl Connection {
 
     fn first(&mut self, request: Option<Request>) -> Result<(), Closing> {
         match request {
-            Some(Request { id, message: ClientMessage::Handshake { auth, client: _ } }) => {
+            Some(Request { id, message: ClientMessage::Handshake { auth, client } }) => {
+                self.takes_deflated =
+                    client.capabilities.iter().any(|offered| offered == deflate::CAPABILITY);
                 self.handshake(id, auth, None)
             }
             // Who is signed in already has only forgotten its manners.

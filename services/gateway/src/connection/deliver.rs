@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use termfleet_proto::ws::{
+    deflate::deflate,
     frame::{Reason, ServerFrame},
     text::{PathStatus, Tell},
     v1::{Attached, EventKind, ServerMessage},
@@ -143,8 +144,12 @@ impl Connection {
         Ok(())
     }
 
+    /// Only a thin pipe is worth the time that compressing takes.
     fn put(&mut self, frame: &ServerFrame) {
-        self.outgoing.put_frame(&frame.header(), frame.payload());
+        let worth_it = self.takes_deflated && self.outgoing.is_thin();
+        let deflated = worth_it.then(|| deflate(frame)).flatten();
+        let (header, bytes) = deflated.unwrap_or_else(|| (frame.header(), frame.payload()));
+        self.outgoing.put_frame(&header, bytes);
     }
 
     /// Says output as text. The message that the session's gap may have needed waits in front.

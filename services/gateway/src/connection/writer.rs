@@ -66,6 +66,11 @@ impl Outgoing {
         self.writer.queued() < BATCH_BYTES
     }
 
+    /// Is what waits here waiting for a thin pipe?
+    pub(super) fn is_thin(&self) -> bool {
+        self.writer.is_thin()
+    }
+
     /// Puts the next message into the batch. False: there is none.
     pub(super) fn put_message(&mut self) -> bool {
         let Some(text) = self.messages.pop_front() else { return false };

@@ -17,9 +17,10 @@ use fastwebsockets::OpCode;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     net::tcp::OwnedWriteHalf,
+    time::Instant,
 };
 
-use super::{CloseCode, patience::Patience, pongs::Pongs};
+use super::{CloseCode, patience::Patience, pipe::Pipe, pongs::Pongs};
 
 /// When to stop queueing and flush: a batch of this size costs one system call, and more would
 /// only wait here instead of where it can still be dropped.
@@ -73,6 +74,7 @@ pub struct Writer<W = OwnedWriteHalf> {
     closing: bool,
     pongs: Pongs,
     patience: Patience,
+    pipe: Pipe,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
@@ -85,6 +87,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             closing: false,
             pongs,
             patience: Patience::new(stall),
+            pipe: Pipe::default(),
         }
     }
 
@@ -124,6 +127,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     #[must_use]
     pub fn queued(&self) -> usize {
         self.queued
+    }
+
+    /// Is the way to the client so thin that fewer bytes are worth the time of compressing them?
+    #[must_use]
+    pub fn is_thin(&self) -> bool {
+        self.pipe.is_thin(Instant::now())
     }
 
     /// Gives all that is queued to the socket, pongs that are due with it. Cancel-safe: what was
@@ -199,10 +208,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         while self.queued > 0 {
             let Poll::Ready(written) = self.poll_write(cx) else {
+                self.pipe.is_full(Instant::now());
                 ready!(self.patience.wait(cx));
                 return Poll::Ready(Err(WriteError::Stalled));
             };
             self.patience.renew();
+            self.pipe.took(Instant::now());
             match written {
                 Ok(0) => {
                     return Poll::Ready(Err(WriteError::Lost(io::ErrorKind::WriteZero.into())));

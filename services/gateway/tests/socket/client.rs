@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use termfleet_proto::ws::frame::{ClientFrame, ServerFrame};
+use termfleet_proto::ws::{
+    deflate::DEFLATED,
+    frame::{ClientFrame, ServerFrame},
+};
 use termfleet_session::ids::{ChannelId, Offset};
 use tokio::{net::TcpStream, time};
 use tokio_websockets::{MaybeTlsStream, Message, WebSocketStream};
@@ -15,6 +18,8 @@ use crate::harness::DEADLINE;
 /// A client.
 pub(crate) struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Frames that came deflated.
+    pub(crate) deflated: usize,
 }
 
 /// What came.
@@ -29,7 +34,7 @@ pub(crate) enum Got {
 
 impl Client {
     pub(crate) fn new(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
-        Self { socket }
+        Self { socket, deflated: 0 }
     }
 
     /// Sends a text. What the server has closed on takes nothing: that is seen in what comes.
@@ -86,6 +91,7 @@ impl Client {
             }
             if message.is_binary() {
                 let bytes = Bytes::copy_from_slice(message.as_payload());
+                self.deflated += usize::from(bytes[0] & DEFLATED != 0);
                 return Got::Frame(ServerFrame::decode(&bytes).unwrap());
             }
         }

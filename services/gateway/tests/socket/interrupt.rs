@@ -13,6 +13,8 @@ use crate::{
 /// segment of the loopback device.
 const ON_THE_WAY: u64 = (128 + 64 + 32 + 16 + 64) << 10;
 
+const HANDSHAKE: &str = r#"{"type":"handshake"}"#;
+
 /// All that the gateway has given to its sockets.
 fn given(world: &World) -> u64 {
     let metrics = world.server.metrics();
@@ -54,7 +56,7 @@ async fn until_snapshot(client: &mut Client, mut end: u64) -> (u64, u64, Reason)
 async fn what_has_not_left_when_a_program_is_interrupted_never_does() {
     let world = World::open().await;
     let session = world.session().await;
-    let mut client = world.canonical_with_receive_buffer(8 << 10).await;
+    let mut client = world.canonical_with_receive_buffer(8 << 10, HANDSHAKE).await;
     client.attach(&session).await;
     until_snapshot(&mut client, 0).await;
     world.worker.print(&session, &vec![b'y'; MAX_WINDOW_BYTES as usize]);
@@ -72,7 +74,7 @@ async fn what_has_not_left_when_a_program_is_interrupted_never_does() {
 async fn another_session_on_the_same_socket_loses_nothing() {
     let world = World::open().await;
     let (stopped, other) = (world.session().await, world.session().await);
-    let mut client = world.canonical_with_receive_buffer(8 << 10).await;
+    let mut client = world.canonical_with_receive_buffer(8 << 10, HANDSHAKE).await;
     for session in [&stopped, &other] {
         client.attach(session).await;
         until_snapshot(&mut client, 0).await;

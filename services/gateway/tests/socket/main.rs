@@ -12,6 +12,7 @@ mod world;
 
 mod broken_link;
 mod canonical;
+mod deflate;
 mod drain;
 mod fleet;
 mod focus;

@@ -101,7 +101,11 @@ impl World {
     }
 
     /// The same, whose kernel takes little that is not read.
-    pub(crate) async fn canonical_with_receive_buffer(&self, bytes: u32) -> Client {
+    pub(crate) async fn canonical_with_receive_buffer(
+        &self,
+        bytes: u32,
+        handshake: &str,
+    ) -> Client {
         let stream = TcpSocket::new_v4().unwrap();
         stream.set_recv_buffer_size(bytes).unwrap();
         let stream = stream.connect(self.server.address).await.unwrap();
@@ -111,7 +115,7 @@ impl World {
         let builder = builder.unwrap();
         let (socket, _) = builder.connect_on(MaybeTlsStream::Plain(stream)).await.unwrap();
         let mut client = Client::new(socket);
-        client.say(r#"{"type":"handshake"}"#).await;
+        client.say(handshake).await;
         client.json("welcome").await;
         client
     }

@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use hyper::body::Bytes;
 use termfleet_proto::ws::{
+    deflate,
     frame::{ClientFrame, ServerFrame},
     v1::{self, ClientInfo, ClientMessage, Reply, Request, ServerMessage},
 };
@@ -122,7 +123,7 @@ impl Link {
         let client = ClientInfo {
             name: "termfleet attach".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            capabilities: Vec::new(),
+            capabilities: vec![deflate::CAPABILITY.to_owned()],
         };
         link.send(ClientMessage::Handshake { auth: None, client });
         match link.incoming.recv().await {
