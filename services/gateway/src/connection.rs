@@ -35,6 +35,7 @@ mod measures;
 mod questions;
 mod screen;
 mod tell;
+mod tiers;
 mod voice;
 
 mod close;
@@ -61,6 +62,7 @@ use self::{
     resume::Resume,
     seats::Seats,
     text::Names,
+    tiers::Followed,
     voice::Voice,
     watch::Watches,
     writer::Outgoing,
@@ -133,6 +135,8 @@ struct Connection {
     /// What a client of `voice.v1` asked.
     questions: Questions,
     watches: Watches,
+    /// Projects whose focus decides how seats are fed.
+    followed: Followed,
     measures: Measures,
     timer: Pin<Box<Sleep>>,
     /// Ends when the gateway drains; `None` once that is known.
@@ -166,6 +170,7 @@ impl Connection {
             errands: Errands::default(),
             questions: Questions::default(),
             watches: Watches::default(),
+            followed: Followed::default(),
             measures: Measures::default(),
             timer: Box::pin(time::sleep_until(now)),
             drain: Some(drain),

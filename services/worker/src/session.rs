@@ -52,7 +52,7 @@ pub(crate) use self::{
     idle::Swept,
     ledger::encode,
 };
-use crate::{feed::Feed, link::Request, metrics::CountedSession, worker::Context};
+use crate::{feed::Feed, link::Request, metrics::CountedSession, viewer::Tier, worker::Context};
 
 /// Commands that may wait for one session; with at most 32 KiB of input each, 2 MiB at most.
 const MAILBOX: usize = 64;
@@ -78,6 +78,7 @@ pub(crate) struct Attach {
     pub(crate) attempt: Attempt,
     /// What it has.
     pub(crate) at: Option<(Epoch, Offset)>,
+    pub(crate) tier: Tier,
     pub(crate) size: Option<Size>,
     pub(crate) watch_only: bool,
     /// What all that it leads to is a part of.
@@ -98,6 +99,8 @@ pub(crate) enum ViewerCommand {
     Input { offset: Option<Offset>, bytes: Bytes },
     /// Its window has another size.
     Resize(Size),
+    /// It is to be fed in another way.
+    Tier(Tier),
     /// It wants something done.
     Control(pb::Action, Request),
     /// It wants to go on from an offset, or a snapshot.
@@ -280,6 +283,7 @@ impl Session {
             ViewerCommand::Evict(code) => self.evict(number, code.into()).await,
             ViewerCommand::Input { offset, bytes } => self.input(number, offset, bytes).await,
             ViewerCommand::Resize(size) => self.resize(number, size).await,
+            ViewerCommand::Tier(tier) => self.set_tier(number, tier).await,
             ViewerCommand::Control(action, request) => {
                 self.control(number, action, request).await;
             }

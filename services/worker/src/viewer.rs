@@ -6,6 +6,7 @@
 //! read from costs a bounded amount, and output is copied out of the ring only when it leaves.
 
 mod pace;
+mod tier;
 mod words;
 
 use std::sync::{
@@ -27,8 +28,14 @@ use termfleet_session::{
 };
 use tokio::time::Instant;
 
-pub(crate) use self::words::{Permit, Told};
-use self::{pace::Pace, words::Words};
+use self::{
+    pace::{Pace, Skip},
+    words::Words,
+};
+pub(crate) use self::{
+    tier::Tier,
+    words::{Permit, Told},
+};
 use crate::{
     feed::{Feed, Sized},
     link::Link,
@@ -73,6 +80,8 @@ struct State {
     told_exit: bool,
     /// The client attached to a session that had ended already.
     came_late: bool,
+    /// It is to be asked again then.
+    asked_again: Option<Instant>,
     over: bool,
 }
 
@@ -82,8 +91,8 @@ pub(crate) enum Turn {
     Frame(Frame, Option<Permit>),
     /// It sends its last frame.
     Last(Frame),
-    /// It must be asked again after a while.
-    Later,
+    /// It must be asked again then.
+    Later(Instant),
     /// It has nothing to send until it is woken.
     Nothing,
 }
@@ -96,6 +105,7 @@ pub(crate) struct Seed {
     pub(crate) metrics: Metrics,
     pub(crate) start: Start,
     pub(crate) drives: bool,
+    pub(crate) tier: Tier,
 }
 
 impl Start {
@@ -115,15 +125,16 @@ impl Start {
 
 impl Viewer {
     pub(crate) fn new(seed: Seed, channel: ChannelId, link: Arc<Link>) -> Self {
-        let Seed { number, session, feed, metrics, start, drives } = seed;
+        let Seed { number, session, feed, metrics, start, drives, tier } = seed;
         let sized = feed.size_at(start.offset(), session.size()).number;
         let state = State {
             words: Words::default(),
-            pace: Pace::new(start.offset(), drives, Instant::now()),
+            pace: Pace::new(start.offset(), drives, tier, Instant::now()),
             snapshot: start.reason().map(|reason| (Some(start.offset()), reason)),
             sized,
             told_exit: false,
             came_late: feed.ended().is_some(),
+            asked_again: None,
             over: false,
         };
         Self {
@@ -155,6 +166,27 @@ impl Viewer {
     /// It drives, or does not any more.
     pub(crate) fn set_drives(&self, drives: bool) {
         self.lock().pace.drives = drives;
+    }
+
+    /// It is fed in another way from now on. False: it was fed so already.
+    pub(crate) fn set_tier(self: &Arc<Self>, tier: Tier) -> bool {
+        let mut state = self.lock();
+        if state.pace.tier() == tier {
+            return false;
+        }
+        state.pace.set_tier(tier, self.span(), Instant::now());
+        if let Some((at, _)) = &mut state.snapshot {
+            // Where it was to be may be long gone by now.
+            *at = None;
+        }
+        drop(state);
+        self.wake();
+        true
+    }
+
+    /// How it is fed.
+    pub(crate) fn tier(&self) -> Tier {
+        self.lock().pace.tier()
     }
 
     /// The link that it is on.
@@ -220,12 +252,18 @@ impl Viewer {
     }
 
     fn output(&self, state: &mut State, now: Instant) -> Turn {
-        let span = (self.feed.ring.tail(), self.feed.ring.head());
-        if state.snapshot.is_none() && state.pace.lags(span, now) {
+        if state.pace.tier() == Tier::Events {
+            return self.exited(state);
+        }
+        let span = self.span();
+        if let (None, Some(skip)) = (state.snapshot, state.pace.skips(span, now)) {
             if !state.pace.takes_snapshot(now) {
-                return Turn::Later;
+                let due = state.pace.snapshot_due(now);
+                return due.map_or(Turn::Nothing, |due| ask_again(state, due, now));
             }
-            self.metrics.lagging.inc();
+            if skip == Skip::Lags {
+                self.metrics.lagging.inc();
+            }
             state.snapshot = Some((None, Reason::Lagging));
         }
         if let Some((at, reason)) = state.snapshot.take() {
@@ -236,19 +274,26 @@ impl Viewer {
             state.sized = due.number;
             return Turn::Frame(self.resized(due), None);
         }
-        let until = size.map_or(span.1, |size| size.at.offset.min(span.1));
-        match state.pace.room(until, now) {
-            0 => self.exited(state),
-            room => self.bytes(state, room),
+        let (open, more_at) = state.pace.opens(span.1, now);
+        let until = size.map_or(open, |size| size.at.offset.min(open));
+        match (state.pace.room(until, now), more_at) {
+            (0, None) => self.exited(state),
+            (0, Some(more_at)) => ask_again(state, more_at, now),
+            (room, _) => self.bytes(state, room, now),
         }
     }
 
-    fn bytes(&self, state: &mut State, room: usize) -> Turn {
+    /// What the ring holds.
+    fn span(&self) -> (Offset, Offset) {
+        (self.feed.ring.tail(), self.feed.ring.head())
+    }
+
+    fn bytes(&self, state: &mut State, room: usize, now: Instant) -> Turn {
         let mut bytes = vec![0; room];
         let offset = state.pace.sent();
         let Ok(copied) = self.feed.ring.read_at(offset, &mut bytes) else {
             // It fell out of the ring just now: its next turn will find that it lags.
-            return Turn::Later;
+            return ask_again(state, now, now);
         };
         bytes.truncate(copied);
         state.pace.advance(copied as u64);
@@ -269,7 +314,7 @@ impl Viewer {
     ) -> Frame {
         let offset = at.unwrap_or_else(|| tail::start(&self.feed.ring));
         let size = self.jump(state, offset);
-        state.pace.snapshot_sent(now);
+        state.pace.snapshot_sent(self.feed.ring.head(), now);
         Frame::Snapshot(pb::Snapshot {
             channel: self.channel.get(),
             epoch: self.feed.epoch.get(),
@@ -297,9 +342,12 @@ impl Viewer {
     }
 
     fn exited(&self, state: &mut State) -> Turn {
-        let due = self.feed.ended().filter(|ended| {
-            !state.told_exit && state.snapshot.is_none() && ended.offset <= state.pace.sent()
-        });
+        // Who is fed no output hears of it all the same.
+        let shown = |ended: Offset| {
+            let all = state.snapshot.is_none() && ended <= state.pace.sent();
+            all || state.pace.tier() == Tier::Events
+        };
+        let due = self.feed.ended().filter(|ended| !state.told_exit && shown(ended.offset));
         let Some(ended) = due else { return Turn::Nothing };
         state.told_exit = true;
         if let Some(previous) = self.feed.status_before().filter(|_| !state.came_late) {
@@ -325,4 +373,13 @@ impl Viewer {
         // Every critical section leaves the state whole between two statements.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// It is to be asked again then, unless it is anyway by then.
+fn ask_again(state: &mut State, at: Instant, now: Instant) -> Turn {
+    if state.asked_again.is_some_and(|due| now < due && due <= at) {
+        return Turn::Nothing;
+    }
+    state.asked_again = Some(at);
+    Turn::Later(at)
 }

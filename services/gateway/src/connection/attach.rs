@@ -72,6 +72,7 @@ impl Connection {
                     Err(refusal) => self.unseat(key, &refusal),
                 }
             }
+            Outcome::Followed(key, session, focus) => self.followed(key, &session, focus),
             Outcome::Refocused(asker, changed) => self.refocused(asker, changed),
             Outcome::Synced(name, focus) => self.focus_synced(&name, focus),
             Outcome::Placed(id, place) => self.placed(id, place),
@@ -115,13 +116,16 @@ impl Connection {
         if matches!(self.voice, Voice::FocusSync) && !self.watches.contains(&session.project) {
             return self.watch_first(key, session.clone());
         }
+        if self.must_follow(key) {
+            return self.follow_first(key, session.clone());
+        }
         self.take_seat(key, session)
     }
 
-    fn take_seat(&mut self, key: SeatKey, session: &Session) -> Result<(), Closing> {
-        let actor = self.actor()?.clone();
-        let Some(seat) = self.seats.get(key) else { return Ok(()) };
-        let Wish { client, attempt, resume, tier, size, snapshot_rows } = seat.wish.clone();
+    pub(super) fn take_seat(&mut self, key: SeatKey, session: &Session) -> Result<(), Closing> {
+        let (actor, tier) = (self.actor()?.clone(), self.tier_of(key));
+        let Some((seat, tier)) = self.seats.get(key).zip(tier) else { return Ok(()) };
+        let Wish { client, attempt, resume, tier: _, size, snapshot_rows } = seat.wish.clone();
         let attach = Attach {
             session: session.id.clone(),
             actor,

@@ -95,9 +95,11 @@ impl Connection {
             ClientMessage::Detach { channel } => self.detach(id, channel),
             ClientMessage::Sync { channel, offset } => self.sync(id, channel, offset),
             ClientMessage::Resize { channel, cols, rows } => self.resize(id, channel, cols, rows),
-            ClientMessage::View { channel, visible: _ } => {
-                // Until tiers follow it, knowing that the channel is real is all there is to do.
-                self.on_channel(id, channel, |_, _, _| Ok(()))
+            ClientMessage::View { channel, visible } => {
+                self.on_channel(id, channel, |this, key, _| {
+                    this.viewed(key, visible);
+                    Ok(())
+                })
             }
             ClientMessage::Control { channel, action } => self.control(id, channel, action),
             ClientMessage::Close { session_id } => self.close(id, session_id),
@@ -350,10 +352,7 @@ impl Asked {
             client: self.client_id,
             attempt: self.attempt,
             resume,
-            // Until tiers are served everybody is fed every byte, and told so in `attached`.
-            tier: match self.tier {
-                Tier::Auto | Tier::Live | Tier::Preview | Tier::Events => Tier::Live,
-            },
+            tier: self.tier,
             size: rest::size(self.cols, self.rows)?,
             snapshot_rows,
         })

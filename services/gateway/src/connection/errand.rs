@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::Span;
 
-use super::{focus::Asker, questions::Progress, watch::Seen};
+use super::{focus::Asker, questions::Progress, tiers, watch::Seen};
 use crate::{
     admit::SocketPlace,
     edge::Edge,
@@ -80,6 +80,8 @@ pub(super) enum Outcome {
     },
     /// A session's project was to be watched before a seat at it is taken.
     WatchedFirst(SeatKey, Box<Session>, Result<Box<Seen>, Refusal>),
+    /// The focus of a session's project was to be followed before a seat at it is taken.
+    Followed(SeatKey, Box<Session>, Result<tiers::Focus, Refusal>),
     /// The focus was to be changed.
     Refocused(Asker, Result<Box<Refocused>, Box<NotFocused>>),
     /// The focus was asked for, about a session of that name.

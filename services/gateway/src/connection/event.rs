@@ -29,7 +29,7 @@ pub(super) enum Event {
     Flushed(Result<(), WriteError>),
     /// An errand is done.
     Done(Done),
-    /// Something happened in a watched project.
+    /// Something happened in a watched project, or in one that is followed.
     Noticed(Notice),
     /// The session of a seat was measured.
     Measured(SeatKey, Arc<SessionMeasures>),
@@ -71,6 +71,9 @@ impl Connection {
             Some(done) = self.errands.next(), if !self.errands.is_empty() => Event::Done(done),
             Some(notice) = self.watches.next(), if !self.watches.is_empty() => {
                 Event::Noticed(notice)
+            }
+            Some(place) = self.followed.next(), if !self.followed.is_empty() => {
+                Event::Noticed(Notice::Followed(place))
             }
             // The newest wait until there is room: a slow client misses those in between.
             Some((seat, measures)) = self.measures.next(),

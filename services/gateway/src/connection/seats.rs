@@ -8,12 +8,12 @@ use termfleet_proto::ws::{
     v1::{RequestId, Tier},
 };
 use termfleet_session::{
-    ids::{Attempt, ChannelId, ClientId, Epoch, Offset, ProjectId, SessionId, TenantId},
+    ids::{Attempt, ChannelId, ClientId, Epoch, Offset, SessionId},
     limits::{CHANNELS_PER_SOCKET, Size},
 };
 use tokio::time::Instant;
 
-use super::{screen::Screen, typing::Typing, voice::Named};
+use super::{screen::Screen, tiers::Place, typing::Typing, voice::Named};
 use crate::upstream::{Attachment, SeatKey, Token};
 
 /// Rows of scrollback that a client gets that does not say how many (`byte-lane.md` §3).
@@ -52,9 +52,11 @@ pub(super) struct Seat {
     /// The session, once it is found.
     pub(super) session: Option<SessionId>,
     /// Its project, once it is found.
-    pub(super) place: Option<(TenantId, ProjectId)>,
+    pub(super) place: Option<Place>,
     /// What a client of text asked of it before it was found.
     pub(super) waiting: Vec<Said>,
+    /// The client shows it, as far as is known.
+    pub(super) visible: bool,
     /// The way to it, once it is asked for.
     pub(super) attachment: Option<Attachment>,
     /// What the client calls it, once it is attached.
@@ -111,6 +113,7 @@ impl Seat {
             session: None,
             place: None,
             waiting: Vec::new(),
+            visible: true,
             attachment: None,
             channel: None,
             pending: HashMap::new(),
@@ -133,6 +136,16 @@ impl Seat {
     /// The session's id, or while it is not known the client's name for it.
     pub(super) fn session_id(&self) -> String {
         self.session.as_ref().map_or_else(|| self.name.clone(), SessionId::to_string)
+    }
+
+    /// Does focus decide how it is fed?
+    pub(super) fn is_auto(&self) -> bool {
+        self.wish.tier == Tier::Auto
+    }
+
+    /// Its project, once it is found.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.place.clone()
     }
 
     /// What a client of text calls the session, and its project.

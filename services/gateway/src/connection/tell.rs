@@ -141,6 +141,10 @@ impl Connection {
             }
             Notice::Closed(id, cause, exit) => self.session_closed(&id, cause, exit),
             Notice::Focus(project, step, set) => self.focus_moved(&project, &step, &set),
+            Notice::Followed(place) => {
+                self.focus_followed(&place);
+                Ok(())
+            }
         }
     }
 

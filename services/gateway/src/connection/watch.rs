@@ -18,6 +18,7 @@ use termfleet_session::{
 };
 use tokio_stream::StreamMap;
 
+use super::tiers::Place;
 use crate::{
     edge::Edge,
     projects::{News, Watching},
@@ -38,6 +39,8 @@ pub(super) enum Notice {
     Closed(SessionId, Cause, Option<Exit>),
     /// A session gained or lost the focus; with the focus of the project after that.
     Focus(ProjectId, Step, Arc<FocusSet>),
+    /// The focus of a project changed that decides how seats are fed.
+    Followed(Place),
 }
 
 /// What happens in one project.

@@ -2,8 +2,10 @@
 //! speaks to its session, whichever link carries it at the moment.
 
 use bytes::Bytes;
-use termfleet_proto::ws::v1::Tier;
-use termfleet_proto::{worker_v1 as pb, ws::v1::Action};
+use termfleet_proto::{
+    worker_v1 as pb,
+    ws::v1::{Action, Tier},
+};
 use termfleet_session::{
     code::Refusal,
     ids::{Attempt, ChannelId, ClientId, Epoch, Offset, SessionId},
@@ -111,6 +113,11 @@ impl Attachment {
     /// The client's window has another size.
     pub(crate) fn resize(&self, size: Size) {
         self.link.resize(self.seat, size);
+    }
+
+    /// It is to be fed in another way from now on; a change is answered by the event `tier`.
+    pub(crate) fn set_tier(&self, tier: Tier) {
+        self.link.set_tier(self.seat, tier);
     }
 
     /// Does something to the session; answered by a delivery with this token.

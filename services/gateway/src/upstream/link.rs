@@ -20,7 +20,7 @@ use std::{
 use bytes::Bytes;
 use termfleet_proto::{
     worker_v1::{self as pb, gateway_frame::Frame},
-    ws::v1::Action,
+    ws::v1::{Action, Tier},
 };
 use termfleet_runtime::clock;
 use termfleet_session::{
@@ -130,6 +130,19 @@ impl Link {
         }
         if let Some(channel) = state.channel(seat) {
             state.outbox.resize(channel, size);
+            state.wake();
+        }
+    }
+
+    pub(super) fn set_tier(&self, seat: SeatId, tier: Tier) {
+        let mut state = self.lock();
+        let Some(known) = state.seats.get_mut(&seat) else { return };
+        // Whatever asks again for this seat asks for this tier.
+        if std::mem::replace(&mut known.attach.tier, tier) == tier {
+            return;
+        }
+        if let Some(channel) = known.channel {
+            state.outbox.tier(channel, tier);
             state.wake();
         }
     }

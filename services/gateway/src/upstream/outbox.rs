@@ -2,12 +2,15 @@
 //! at most a frame of input at a time, so that one client's paste does not delay another's key.
 //!
 //! Everything in it is bounded: attachments by seats, requests by what a seat may have open (the
-//! link counts them), acknowledgements and sizes by keeping the newest, input by the window.
+//! link counts them), acknowledgements, sizes and tiers by keeping the newest, input by the window.
 
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use termfleet_proto::worker_v1::{self as pb, gateway_frame::Frame};
+use termfleet_proto::{
+    worker_v1::{self as pb, gateway_frame::Frame},
+    ws::v1::Tier,
+};
 use termfleet_session::{
     ids::Offset,
     limits::{INPUT_WINDOW_BYTES, MAX_INPUT_BYTES, Size},
@@ -49,6 +52,7 @@ pub(super) struct Outbox {
 struct Outgoing {
     ack: Option<Offset>,
     resize: Option<Size>,
+    tier: Option<Tier>,
     input: VecDeque<(Option<Offset>, Bytes)>,
     cost: usize,
     detach: Option<bool>,
@@ -75,6 +79,10 @@ impl Outbox {
         self.channel(channel).resize = Some(size);
     }
 
+    pub(super) fn tier(&mut self, channel: u64, tier: Tier) {
+        self.channel(channel).tier = Some(tier);
+    }
+
     pub(super) fn input(
         &mut self,
         channel: u64,
@@ -94,7 +102,7 @@ impl Outbox {
     /// Ends a channel, after the input that waits for it.
     pub(super) fn detach(&mut self, channel: u64, lost: bool) {
         let out = self.channel(channel);
-        (out.ack, out.resize) = (None, None);
+        (out.ack, out.resize, out.tier) = (None, None, None);
         out.detach = Some(lost);
     }
 
@@ -150,6 +158,7 @@ impl Outgoing {
     fn is_empty(&self) -> bool {
         self.ack.is_none()
             && self.resize.is_none()
+            && self.tier.is_none()
             && self.input.is_empty()
             && self.detach.is_none()
     }
@@ -160,6 +169,10 @@ impl Outgoing {
         }
         if let Some(size) = self.resize.take() {
             return Some(Frame::Resize(pb::Resize { channel, size: Some(size.into()) }));
+        }
+        if let Some(tier) = self.tier.take() {
+            let tier = pb::Tier::from(tier).into();
+            return Some(Frame::SetTier(pb::SetTier { channel, tier }));
         }
         if let Some((offset, data)) = self.input.pop_front() {
             self.cost -= data.len() + INPUT_OVERHEAD_BYTES;

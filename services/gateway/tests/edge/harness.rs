@@ -67,6 +67,8 @@ pub(crate) struct Setup {
     pub(crate) cookie: Option<CookieName>,
     /// Who starts workers.
     pub(crate) scaler: Arc<dyn Scaler>,
+    /// What it shares with other gateways.
+    pub(crate) store: Arc<MemoryStore>,
 }
 
 impl Setup {
@@ -87,6 +89,7 @@ impl Setup {
             focus: config::Focus::default(),
             cookie: None,
             scaler: Arc::new(StaticPool),
+            store: Arc::new(MemoryStore::new()),
             sample_interval: config::Monitoring::default().sample_interval,
         }
     }
@@ -116,7 +119,7 @@ impl Setup {
         let key = SigningKey::generate().unwrap();
         let verifier = VerifierConfig::new(vec![Key::hs256(None, &key).unwrap()]);
         let (drain, tasks) = (Drain::new(), Tasks::new());
-        let store = Arc::new(MemoryStore::new());
+        let store = self.store;
         let capabilities = CapabilityKey::generate().unwrap();
         let mut config = Config::new("test", "1.2.3", self.site);
         config.limits = self.limits;

@@ -32,7 +32,7 @@ async fn a_keystroke_comes_back_as_output() {
     let session = world.session().await;
     world.worker.print(&session, b"$ ");
     let mut client = world.canonical().await;
-    let attached = client.attach_with(&session, json!({ "id": "a", "tier": "auto" })).await;
+    let attached = client.attach_with(&session, json!({ "id": "a", "tier": "live" })).await;
     assert_eq!(attached["id"], "a");
     assert_eq!((&attached["channel"], &attached["recovered"]), (&json!(1), &json!(false)));
     assert_eq!((&attached["reason"], &attached["tier"]), (&json!("new_client"), &json!("live")));

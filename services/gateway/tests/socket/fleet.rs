@@ -160,7 +160,7 @@ async fn seats_follow_their_worker_to_another_address() {
     let server = gateway().await;
     let (before, address) = played(&server).await;
     let listing = listed(&server.store, registration(&address));
-    let world = World { worker: before, server };
+    let world = World { worker: before, server, uri: address };
     let session = create(&world.server, "p").await.unwrap().id.to_string();
     let mut client = world.canonical().await;
     client.attach(&session).await;
@@ -186,7 +186,7 @@ async fn a_worker_that_has_vanished_is_forgotten_and_met_again_when_it_is_back()
     let gone = |server: &Server| server.edge.upstream.standings().borrow().workers == 0;
     until("the worker is gone", || gone(&server)).await;
     let _listing = listed(&server.store, registration(&address));
-    let world = World { worker: fake, server };
+    let world = World { worker: fake, server, uri: address };
     // Attaching looks for it at once.
     let mut client = world.canonical().await;
     assert_eq!(client.attach(session.id.as_str()).await["channel"], 1);

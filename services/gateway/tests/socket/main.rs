@@ -26,6 +26,7 @@ mod seeds;
 mod sign_in;
 mod suspension;
 mod text;
+mod tiers;
 mod turns;
 mod voice;
 mod workers;

@@ -65,6 +65,7 @@ struct Viewer {
     session: String,
     client: String,
     driver: bool,
+    tier: i32,
     sent: u64,
     acked: u64,
 }

@@ -30,6 +30,8 @@ use crate::{
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) worker: Fake,
+    /// The address of the worker.
+    pub(crate) uri: String,
 }
 
 impl World {
@@ -64,17 +66,27 @@ impl World {
         Self::start(Setup { sample_interval, ..Setup::without_auth() }).await
     }
 
-    pub(crate) async fn start(mut setup: Setup) -> Self {
+    pub(crate) async fn start(setup: Setup) -> Self {
         let worker = Fake::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap());
-        let channel = tuned(Endpoint::from_shared(uri).unwrap()).connect_lazy();
+        worker.serve(Arc::clone(&setup.store), listener);
+        Self::at(setup, worker, uri).await
+    }
+
+    /// Another gateway with the same worker and store.
+    pub(crate) async fn second_gateway(&self) -> Self {
+        let setup = Setup { store: Arc::clone(&self.server.store), ..Setup::without_auth() };
+        Self::at(setup, self.worker.clone(), self.uri.clone()).await
+    }
+
+    async fn at(mut setup: Setup, worker: Fake, uri: String) -> Self {
+        let channel = tuned(Endpoint::from_shared(uri.clone()).unwrap()).connect_lazy();
         setup.workers.push(WorkerEndpoint { id: "worker".parse().unwrap(), channel });
         let server = setup.start().await;
-        worker.serve(Arc::clone(&server.store), listener);
         let mut standing = server.edge.upstream.standing();
         time::timeout(DEADLINE, standing.wait_for(|stands| *stands)).await.unwrap().unwrap();
-        Self { server, worker }
+        Self { server, worker, uri }
     }
 
     /// A session of `dev`.

@@ -17,7 +17,7 @@ use super::{Link, Request};
 use crate::{
     admit,
     session::{Attach, Command, ViewerCommand},
-    viewer::{Told, Viewer},
+    viewer::{Tier, Told, Viewer},
     worker::Context,
 };
 
@@ -63,6 +63,9 @@ async fn take(context: &Arc<Context>, link: &Arc<Link>, frame: FromGateway) {
         FromGateway::Control(frame) => control(link, frame).await,
         FromGateway::Sync(frame) => sync(link, frame).await,
         FromGateway::Beat(pb::Beat { at_ms: _ }) => {}
+        FromGateway::SetTier(pb::SetTier { channel, tier }) => {
+            on(link, channel, ViewerCommand::Tier(Tier::from_frame(tier))).await;
+        }
     }
 }
 
@@ -98,8 +101,7 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
         attempt,
         epoch,
         offset,
-        // Every tier is live until focus exists.
-        tier: _,
+        tier,
         size,
         // Snapshots have no scrollback until screens exist.
         snapshot_rows: _,
@@ -117,10 +119,10 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
     };
     let size = size.map(Size::try_from).transpose().map_err(admit::malformed)?;
     let client = client_id.parse().map_err(|_| bad("clientId"))?;
-    let attempt = Attempt::new(attempt);
+    let (attempt, tier) = (Attempt::new(attempt), Tier::from_frame(tier));
     let span = tracing::debug_span!("attach", "otel.kind" = "server", session = %id);
     traces::continue_from(&span, traceparent.as_deref());
-    Ok((id, Attach { actor, client, attempt, at, size, watch_only, span }))
+    Ok((id, Attach { actor, client, attempt, at, tier, size, watch_only, span }))
 }
 
 /// Why a session that is not here cannot be attached to.

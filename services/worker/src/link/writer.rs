@@ -1,12 +1,12 @@
 //! What a gateway is sent on one link, in turns: answers first, then one frame of each session that
 //! has something, and a beat every 500 ms.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
 use termfleet_proto::worker_v1::{self as pb, worker_frame::Frame};
 use termfleet_runtime::clock;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tonic::Status;
 
 use super::{Link, lock};
@@ -19,8 +19,9 @@ const BEAT: Duration = Duration::from_millis(500);
 pub(crate) struct Outgoing {
     link: Arc<Link>,
     beat: Interval,
-    /// Viewers that must be asked again with the next beat.
-    parked: Vec<Arc<Viewer>>,
+    /// Viewers that must be asked again, by when, and by how many there were before.
+    parked: BTreeMap<(Instant, u64), Arc<Viewer>>,
+    parked_ever: u64,
 }
 
 impl Outgoing {
@@ -28,7 +29,7 @@ impl Outgoing {
         let mut beat = interval(BEAT);
         // A gateway that did not read for a while needs no beats of the past.
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { link, beat, parked: Vec::new() }
+        Self { link, beat, parked: BTreeMap::new(), parked_ever: 0 }
     }
 
     /// The frames, each made when it is asked for.
@@ -46,14 +47,15 @@ impl Outgoing {
             if let Some(frame) = self.ready() {
                 return Some(frame);
             }
+            let due = self.parked.first_key_value().map(|((due, _), _)| *due);
             tokio::select! {
                 biased;
                 () = link.over.cancelled() => return None,
                 () = link.news.notified() => {}
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.unpark(Instant::now());
+                }
                 _ = self.beat.tick() => {
-                    for viewer in self.parked.drain(..) {
-                        viewer.wake();
-                    }
                     return Some(Frame::Beat(pb::Beat { at_ms: clock::now_ms() }));
                 }
             }
@@ -77,15 +79,20 @@ impl Outgoing {
                     self.link.close(viewer.channel);
                     return Some(frame);
                 }
-                Turn::Later => self.park(viewer),
+                Turn::Later(due) => self.park(viewer, due),
                 Turn::Nothing => {}
             }
         }
     }
 
-    fn park(&mut self, viewer: Arc<Viewer>) {
-        if !self.parked.iter().any(|parked| Arc::ptr_eq(parked, &viewer)) {
-            self.parked.push(viewer);
+    fn park(&mut self, viewer: Arc<Viewer>, due: Instant) {
+        self.parked_ever += 1;
+        self.parked.insert((due, self.parked_ever), viewer);
+    }
+
+    fn unpark(&mut self, now: Instant) {
+        while let Some(parked) = self.parked.first_entry().filter(|parked| parked.key().0 <= now) {
+            parked.remove().wake();
         }
     }
 }

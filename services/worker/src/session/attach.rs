@@ -25,7 +25,7 @@ use crate::{
     admit,
     link::Request,
     tail,
-    viewer::{Permit, Seed, Start, Told, Viewer},
+    viewer::{Permit, Seed, Start, Tier, Told, Viewer},
 };
 
 /// When to attach again to a session whose shell is being replaced, or whose owner is in doubt.
@@ -97,7 +97,7 @@ impl Session {
         if let Err(refusal) = self.may_attach(&attach) {
             return request.refuse(&refusal);
         }
-        let Attach { actor, client, attempt, at, size, watch_only, span: _ } = attach;
+        let Attach { actor, client, attempt, at, tier, size, watch_only, span: _ } = attach;
         let lane = admit::lane(&actor.user, &client);
         let who = Driver { user: actor.user, client };
         let may_type = !watch_only
@@ -114,7 +114,7 @@ impl Session {
             self.want_size(size).await;
         }
         let admitted = Admitted { who, lane, attempt, may_type, size, marks };
-        self.open(admitted, at, drives, request);
+        self.open(admitted, (at, tier), drives, request);
         self.seat_changed().await;
         self.pace().await;
     }
@@ -123,14 +123,14 @@ impl Session {
     fn open(
         &mut self,
         admitted: Admitted,
-        at: Option<(Epoch, Offset)>,
+        (at, tier): (Option<(Epoch, Offset)>, Tier),
         drives: bool,
         request: Request,
     ) {
         let start = self.start_at(at);
         let link = request.link().clone();
         let number = self.next_number();
-        let seed = self.seed(number, start, drives);
+        let seed = self.seed(number, start, drives, tier);
         let Some(viewer) = link.channel(|channel| Viewer::new(seed, channel, link.clone())) else {
             // Its gateway was lost on the way, which the client will hear from another one.
             let now = self.seat_ms();
@@ -213,7 +213,7 @@ impl Session {
         self.last_number
     }
 
-    pub(super) fn seed(&self, number: u64, start: Start, drives: bool) -> Seed {
+    pub(super) fn seed(&self, number: u64, start: Start, drives: bool, tier: Tier) -> Seed {
         Seed {
             number,
             session: self.handle.clone(),
@@ -221,6 +221,7 @@ impl Session {
             metrics: self.context.metrics.clone(),
             start,
             drives,
+            tier,
         }
     }
 
@@ -245,7 +246,7 @@ impl Session {
             next_input_offset: attachment.next.get(),
             size: Some(self.handle.size().into()),
             status: self.status().name().to_owned(),
-            tier: pb::Tier::Live.into(),
+            tier: pb::Tier::from(attachment.viewer.tier()).into(),
         }
     }
 
@@ -280,11 +281,25 @@ impl Session {
         attachment.viewer.tell(Told::Attached(attached, permit));
     }
 
+    /// A client is to be fed in another way: it is told so, and if it drives the program may have
+    /// to wait for it from now on, or need not any more.
+    pub(super) async fn set_tier(&mut self, number: u64, tier: Tier) {
+        let Some(attachment) = self.attachments.get(&number) else { return };
+        if attachment.viewer.set_tier(tier) {
+            attachment.viewer.tell(Told::Tier(tier));
+            self.pace().await;
+        }
+    }
+
     pub(super) async fn detach(&mut self, number: u64, lost: bool, answer: bool) {
         let Some(attachment) = self.attachments.get(&number) else { return };
         let (who, lane) = (attachment.who.clone(), attachment.lane.clone());
         let may_type = attachment.may_type;
-        let acked = attachment.viewer.progress().1;
+        // Who was not fed every byte misses none of them.
+        let acked = match attachment.viewer.tier() {
+            Tier::Live => attachment.viewer.progress().1,
+            Tier::Preview | Tier::Events => self.feed.ring.head(),
+        };
         let reason = if lost { "the socket was lost" } else { "detached" };
         let viewer = attachment.viewer.clone();
         let goodbye = pb::Detached { reason: reason.to_owned(), ..pb::Detached::default() };

@@ -15,7 +15,7 @@ use termfleet_store::Change;
 use tokio::time::Instant;
 
 use super::{Session, attach::Attachment, exit::Phase};
-use crate::viewer::Told;
+use crate::viewer::{Tier, Told};
 
 /// Sizes are applied at most 20 times a second (`byte-lane.md` §7).
 const RESIZE_EVERY: Duration = Duration::from_millis(50);
@@ -127,6 +127,11 @@ impl Session {
         self.attachments.values().find(|attachment| self.seat.is(&attachment.who))
     }
 
+    /// The driver that the program waits for: one that wants every byte.
+    fn pacing_driver(&self) -> Option<&Attachment> {
+        self.driver().filter(|driver| driver.viewer.tier() == Tier::Live)
+    }
+
     /// A client's window has another size, which holds if it drives.
     pub(super) async fn resize(&mut self, number: u64, size: Size) {
         let Some(attachment) = self.attachments.get_mut(&number) else { return };
@@ -182,9 +187,13 @@ impl Session {
     }
 
     fn allowed(&mut self, head: Offset) -> Offset {
-        if let Some(progress) = self.driver().map(|driver| driver.viewer.progress()) {
+        if let Some(sent) = self.pacing_driver().map(|driver| driver.viewer.progress().0) {
             self.drive.adopted_until = None;
-            return self.drive.pacer.limit(head, progress.0);
+            return self.drive.pacer.limit(head, sent);
+        }
+        if self.driver().is_some() {
+            self.drive.adopted_until = None;
+            return head.plus(PACE_STOP_BYTES);
         }
         if matches!(self.seat, Seat::Held { .. }) {
             return self.drive.held_from.plus(self.feed.ring.capacity());
@@ -198,7 +207,8 @@ impl Session {
     /// Notes since when the program waits for its driver, if it does.
     fn note_waiting(&mut self, head: Offset) {
         let waits = head >= self.feed.limit();
-        let acked = self.driver().filter(|_| waits).map(|driver| driver.viewer.progress().1);
+        let driver = self.pacing_driver().filter(|_| waits);
+        let acked = driver.map(|driver| driver.viewer.progress().1);
         self.drive.waiting = acked.map(|acked| match self.drive.waiting {
             Some((since, before)) if before == acked => (since, before),
             _ => (Instant::now(), acked),

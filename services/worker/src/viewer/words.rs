@@ -9,6 +9,8 @@ use termfleet_proto::worker_v1::{self as pb, worker_frame::Frame};
 use termfleet_session::ids::ChannelId;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::Tier;
+
 /// Gives a request's place on its link back when its answer leaves.
 pub(crate) type Permit = OwnedSemaphorePermit;
 
@@ -29,6 +31,8 @@ pub(crate) enum Told {
     Driver(pb::DriverChanged),
     /// The status changed.
     Status(pb::StatusChanged),
+    /// It is fed in another way.
+    Tier(Tier),
     /// It is over. Nothing follows.
     Detached(pb::Detached),
 }
@@ -42,6 +46,7 @@ pub(super) struct Words {
     ack: Option<(u64, u64)>,
     driver: Option<pb::DriverChanged>,
     status: Option<pb::StatusChanged>,
+    tier: Option<Tier>,
 }
 
 impl Words {
@@ -52,6 +57,7 @@ impl Words {
             Told::Ack { written, echo } => self.ack = Some((written, echo)),
             Told::Driver(driver) => self.driver = Some(driver),
             Told::Status(status) => self.merge(status),
+            Told::Tier(tier) => self.tier = Some(tier),
             // The first reason stands.
             Told::Detached(detached) => {
                 self.detached.get_or_insert(detached);
@@ -86,6 +92,9 @@ impl Words {
             Frame::InputAck(pb::InputAck { channel, offset, echo_offset })
         } else if let Some(driver) = self.driver.take() {
             event(pb::event::Kind::Driver(driver))
+        } else if let Some(tier) = self.tier.take() {
+            let tier = pb::Tier::from(tier).into();
+            event(pb::event::Kind::Tier(pb::TierChanged { tier }))
         } else {
             event(pb::event::Kind::Status(self.status.take()?))
         };

@@ -55,6 +55,7 @@ pub(crate) struct Client {
     pub(crate) size: Option<pb::Size>,
     pub(crate) watch_only: bool,
     pub(crate) stopped: bool,
+    pub(crate) tier: pb::Tier,
 }
 
 impl Client {
@@ -67,6 +68,7 @@ impl Client {
             size: None,
             watch_only: false,
             stopped: false,
+            tier: pb::Tier::Live,
         }
     }
 
@@ -151,7 +153,7 @@ impl Gateway {
             attempt: client.attempt,
             epoch: client.at.map(|at| at.0),
             offset: client.at.map(|at| at.1),
-            tier: pb::Tier::Live.into(),
+            tier: client.tier.into(),
             size: client.size,
             snapshot_rows: 500,
             watch_only: client.watch_only,
@@ -312,6 +314,15 @@ impl Viewer<'_> {
     pub(crate) async fn resize(&self, cols: u32, rows: u32) {
         let size = Some(pb::Size { cols, rows });
         self.gateway.send(Up::Resize(pb::Resize { channel: self.channel, size })).await;
+    }
+
+    /// It is fed in another way; waits until it is told so.
+    pub(crate) async fn set_tier(&self, tier: pb::Tier) {
+        let told = self.seen().told_tiers.len();
+        let set = pb::SetTier { channel: self.channel, tier: tier.into() };
+        self.gateway.send(Up::SetTier(set)).await;
+        let last = self.until("its tier", |seen| seen.told_tiers.get(told).copied()).await;
+        assert_eq!(last, tier);
     }
 
     pub(crate) async fn detach(&self, lost: bool) -> pb::Detached {

@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     pub(crate) detached: Option<pb::Detached>,
     pub(crate) replaced_by: Option<pb::Attached>,
     pub(crate) longest_frame: usize,
+    /// How it was fed, from its attachment on.
+    pub(crate) told_tiers: Vec<pb::Tier>,
     /// It parses nothing.
     pub(crate) stopped: bool,
 }
@@ -121,12 +123,19 @@ impl Heard {
             Down::Event(event) => {
                 let seen = self.channel(event.channel);
                 if let Some(pb::event::Kind::Exited(exited)) = &event.kind {
-                    assert_eq!(exited.offset, seen.end(), "exited comes after the last byte");
+                    let last = seen.told_tiers.last();
+                    assert!(
+                        exited.offset == seen.end() || last == Some(&pb::Tier::Events),
+                        "exited comes after the last byte"
+                    );
                 }
                 if let Some(pb::event::Kind::Resized(pb::Resized { size: Some(size), offset })) =
                     &event.kind
                 {
                     seen.told_sizes.push((size.cols, *offset, seen.end()));
+                }
+                if let Some(pb::event::Kind::Tier(tier)) = &event.kind {
+                    seen.told_tiers.push(tier.tier());
                 }
                 seen.events.push(event.kind.unwrap());
             }
@@ -150,6 +159,7 @@ impl Heard {
 
     fn attached(&mut self, attached: pb::Attached) {
         let seen = self.channel(attached.channel);
+        seen.told_tiers.push(attached.tier());
         if attached.recovered {
             (seen.start, seen.output) = (attached.offset, Vec::new());
         }

@@ -21,4 +21,5 @@ mod resume;
 mod roles;
 mod shells;
 mod takeover;
+mod tiers;
 mod upkeep;

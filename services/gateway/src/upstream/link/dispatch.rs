@@ -77,6 +77,12 @@ impl State {
         let Some(seat) = self.seats.get_mut(&id) else { return self.turn_away(channel, true) };
         seat.channel = Some(channel);
         seat.answered = true;
+        let tier = seat.attach.tier;
+        if attached.tier != tier {
+            // It was changed while the answer was on its way.
+            self.outbox.tier(channel, tier);
+            self.wake();
+        }
         self.channels.insert(channel, id);
         self.deliver(id, Delivery::Attached(Box::new(attached), Answers::Attach));
     }

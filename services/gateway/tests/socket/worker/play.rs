@@ -72,6 +72,12 @@ impl State {
                     self.snapshot(at, head, reason, b"\x1bcasked");
                 }
             }
+            In::SetTier(pb::SetTier { channel, tier }) => {
+                let Some(at) = self.viewer(link, channel) else { return };
+                self.viewers[at].tier = tier;
+                let kind = Some(pb::event::Kind::Tier(pb::TierChanged { tier }));
+                self.send(link, Frame::Event(pb::Event { channel, kind }));
+            }
             In::Resize(_) | In::Beat(_) => {}
         }
         self.pump();
@@ -95,6 +101,7 @@ impl State {
             session: attach.session,
             client: attach.client_id,
             driver: true,
+            tier: attach.tier,
             sent: offset,
             acked: offset,
         });
@@ -130,7 +137,7 @@ impl State {
             next_input_offset: shell.lanes.get(&viewer.client).copied().unwrap_or_default(),
             size: Some(pb::Size { cols: 80, rows: 24 }),
             status: "active".to_owned(),
-            tier: pb::Tier::Live.into(),
+            tier: viewer.tier,
         })
     }
 
@@ -203,6 +210,9 @@ impl State {
             for at in 0..self.viewers.len() {
                 let viewer = &self.viewers[at];
                 let output = &self.shells[&viewer.session].output;
+                if viewer.tier == pb::Tier::Events as i32 {
+                    continue;
+                }
                 let room = (viewer.acked + MAX_WINDOW_BYTES).saturating_sub(viewer.sent);
                 let most = room.min(MAX_FRAME_BYTES as u64) as usize;
                 let rest = &output[viewer.sent as usize..];
