@@ -13,7 +13,7 @@ use super::{
     state::{ANSWER_TIME, AWAY_TIME},
     *,
 };
-use crate::upstream::{Answers, Delivery};
+use crate::upstream::{Answers, Delivery, inbox::SEAT_BYTES};
 
 struct Bench {
     link: Link,
@@ -213,7 +213,7 @@ async fn a_worker_that_overfills_a_seat_loses_it() {
     let mut seat = bench.attach(1);
     bench.attached(Some(bench.asked().request), None, 9, 0);
     let piece = Bytes::from(vec![b'x'; 32 << 10]);
-    for at in 0..32 {
+    for at in 0..=SEAT_BYTES as u64 / (32 << 10) {
         let output = pb::Output { channel: 9, offset: at * (32 << 10), data: piece.clone() };
         bench.tell(pb::worker_frame::Frame::Output(output));
     }
