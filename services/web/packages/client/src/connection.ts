@@ -169,6 +169,8 @@ export class Connection {
 
   /** Something happened to the network or the page: looks at once how things stand. */
   probe(): void {
+    // A socket that was opened into a network that is no more would be waited for in vain.
+    if (this.state.get().phase === "connecting" && this.#link?.isStuck) this.#link.close();
     if (this.state.get().phase === "disconnected") this.#start();
     else this.#link?.probe();
   }

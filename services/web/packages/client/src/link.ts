@@ -27,6 +27,8 @@ import type { OpenSocket, Socket } from "./socket.ts";
 
 /** From opening to `welcome`; a server that has not answered by then is tried again. */
 const WELCOME_TIMEOUT_MS = 5_000;
+/** From opening to `welcome`, where the page has reason to think that the network is another one. */
+const STUCK_MS = 2_000;
 /** An unanswered heartbeat means a lost connection after this: half-open tunnels never say so. */
 export const HEARTBEAT_ANSWER_MS = 4_000;
 /** A request without an answer after this is given up; heartbeats find dead sockets earlier. */
@@ -74,6 +76,7 @@ export class Link {
   readonly #pending = new Map<string, Pending>();
   #nextId = 1;
   #phase: "opening" | "open" | "ended" = "opening";
+  readonly #openedAt = Date.now();
   #retired = false;
   #answersQueries = false;
   /** Whether the server tells what screens look like; while the first question is open, nobody asks. */
@@ -101,6 +104,11 @@ export class Link {
 
   get isOpen(): boolean {
     return this.#phase === "open";
+  }
+
+  /** It has been opening for longer than that takes on any network that works. */
+  get isStuck(): boolean {
+    return this.#phase === "opening" && Date.now() - this.#openedAt >= STUCK_MS;
   }
 
   /** The server answers programs' queries: terminals here do not. */

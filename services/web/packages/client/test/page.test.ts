@@ -45,6 +45,22 @@ test.each(["pageshow", "online"])("%s: a connection that stands is asked for a s
   expect(sockets).toHaveLength(2);
 });
 
+test.each([
+  [1_999, 1],
+  [2_000, 2],
+  [2_001, 2],
+])("a socket that has been opening for %i ms is opened anew: %i", (ms, opened) => {
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const page = Object.assign(new EventTarget(), { document });
+  const { connection, sockets } = fakeConnection();
+  watchPage(connection, page as unknown as Window);
+  connection.connect();
+  vi.advanceTimersByTime(ms);
+  page.dispatchEvent(new Event("online"));
+  expect([sockets.length, connection.state.get().phase]).toEqual([opened, "connecting"]);
+  expect(sockets[0]?.closedWith === undefined).toBe(opened === 1);
+});
+
 test("a page that is looked at again asks; one that is left does not, and asks seldom from then on", () => {
   const { show, socket } = watched(false);
   const alive = (ms: number): number => {
