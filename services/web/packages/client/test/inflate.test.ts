@@ -1,6 +1,7 @@
 /** Compressed frames: what raw deflate made small comes out as it went in, or the frame is none. */
 import { randomBytes } from "node:crypto";
-import { deflateRawSync } from "node:zlib";
+import { readFileSync } from "node:fs";
+import { constants, deflateRawSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { decodeFrame, encodeFrame, type Frame, FrameError, type ServerFrame } from "../src/frames.ts";
 import { inflate, MAX_INFLATED_BYTES } from "../src/inflate.ts";
@@ -69,6 +70,63 @@ test.each([
   const data = deflateRawSync(new Uint8Array(length));
   if (fits) expect(inflate(data)).toHaveLength(length);
   else expect(() => inflate(data)).toThrow(FrameError);
+});
+
+interface Vector {
+  name: string;
+  deflated: string;
+  plain: string;
+}
+
+const file = new URL("../../../../../proto/vectors/deflated_frames.json", import.meta.url);
+const vectors = JSON.parse(readFileSync(file, "utf8")) as Vector[];
+
+test.each(vectors)("golden vector: $name", ({ deflated, plain }) => {
+  const [small, large] = [deflated, plain].map((hex) => Uint8Array.from(Buffer.from(hex, "hex")));
+  expect(decodeFrame(small ?? LOG, inflate)).toEqual(decodeFrame(large ?? LOG));
+});
+
+/** Texts of every kind: short and long, that repeat near and far, that are noise. */
+function samples(): Buffer[] {
+  const noise = randomBytes(70_000);
+  const letters = Buffer.from(noise.map((byte) => 97 + (byte % 4)));
+  const far = Buffer.concat([noise.subarray(0, 300), Buffer.alloc(32_000, "x"), noise.subarray(0, 300)]);
+  return [...[0, 1, 2, 3, 257, 258, 259].map((length) => Buffer.alloc(length, "a")), letters, noise, far];
+}
+
+test.each([
+  ["default", constants.Z_DEFAULT_STRATEGY],
+  ["filtered", constants.Z_FILTERED],
+  ["Huffman only", constants.Z_HUFFMAN_ONLY],
+  ["runs", constants.Z_RLE],
+  ["fixed codes", constants.Z_FIXED],
+])("zlib's strategy %s at every level", (_name, strategy) => {
+  for (const level of [0, 1, 3, 6, 9]) {
+    for (const sample of samples()) {
+      const inflated = inflate(deflateRawSync(sample, { level, strategy }));
+      expect(Buffer.compare(inflated, sample)).toBe(0);
+    }
+  }
+});
+
+test("whatever is broken in a stream, it ends, and only as a frame that is none", () => {
+  const whole = deflateRawSync(LOG.subarray(0, 4_000));
+  for (let at = 0; at < whole.length * 8; at += 1) {
+    const broken = Buffer.from(whole);
+    broken[at >> 3] = (broken[at >> 3] ?? 0) ^ (1 << (at & 7));
+    try {
+      inflate(broken);
+    } catch (error) {
+      expect(error).toBeInstanceOf(FrameError);
+    }
+  }
+  for (let times = 0; times < 2_000; times += 1) {
+    try {
+      inflate(randomBytes(60));
+    } catch (error) {
+      expect(error).toBeInstanceOf(FrameError);
+    }
+  }
 });
 
 test("what was inflated before stays as it was", () => {
