@@ -255,7 +255,7 @@ export class Tab {
       ...(fresh ? { startEpoch: session.epoch } : {}),
     });
     this.#attachment = attachment;
-    attachment.view(this.#isSeen);
+    this.#tellView();
     this.#claims = fresh;
     this.surface.show(attachment);
     this.state.patch({ phase: "open", attachment: attachment.state.get() });
@@ -277,6 +277,7 @@ export class Tab {
     const now = attachment.state.get();
     this.state.patch({ attachment: now });
     this.#claim(attachment, now);
+    this.#tellView();
     if (before?.exit !== now.exit || before?.phase !== now.phase) this.host.sessionChanged();
     const ended = now.phase === "ended" && before?.phase === "live" ? now.error : undefined;
     if (ended?.code === Code.SessionEnded && ended.message === CLOSED) this.host.vanished(this);
@@ -332,7 +333,16 @@ export class Tab {
     change();
     if (before === this.#isSeen) return;
     if (this.#isSeen) this.state.patch({ attention: false });
-    this.#attachment?.view(this.#isSeen);
+    this.#tellView();
+  }
+
+  /**
+   * A server that watches screens itself, as it answers their queries, says what happens on those that
+   * it does not send. Of any other output is wanted, as bells and titles are in it.
+   */
+  #tellView(): void {
+    const attachment = this.#attachment;
+    attachment?.view(this.#isSeen || !attachment.state.get().answersQueries);
   }
 
   /** What a program says beside its screen, also while its screen is not sent. */
