@@ -52,6 +52,9 @@ struct Fed {
     emulator: Emulator,
 }
 
+/// Ends whatever sequence the parser is in.
+const CANCEL: &[u8] = b"\x18";
+
 /// Synchronized updates are the scanner's, not vte's (which would buffer them once more).
 #[derive(Debug, Default)]
 struct Never;
@@ -209,6 +212,10 @@ impl Fed {
 
     /// Does what a mark says, and says where output goes on.
     fn marked(&mut self, marked: Marked, bytes: &[u8]) -> usize {
+        if marked.mark != Mark::Osc {
+            // An escape or a string may be open before what is left out, and ends there.
+            self.parser.advance(&mut self.emulator, CANCEL);
+        }
         match marked.mark {
             Mark::Skip => {}
             Mark::Repeat(count) => self.emulator.repeat(count),

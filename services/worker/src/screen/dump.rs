@@ -25,6 +25,8 @@ use super::{
 
 /// A full reset: every snapshot begins with it.
 pub(super) const RESET: &[u8] = b"\x1bc";
+/// The most history in a snapshot: with an ordinary screen it stays within 64 KiB.
+const HISTORY_BYTES: usize = 48 << 10;
 const SYNC: (&[u8], &[u8]) = (b"\x1b[?2026h", b"\x1b[?2026l");
 const CHARSETS: [(CharsetIndex, u8); 4] = [
     (CharsetIndex::G0, b'('),
@@ -141,11 +143,18 @@ impl Dump<'_> {
 
     /// Says whether the newest of the lines goes on in the first row.
     fn history(&mut self, count: usize) -> bool {
-        let (_, lines) = self.emulator.lines.before(u64::MAX, count);
+        let lines: Vec<_> = self.emulator.lines.before(u64::MAX, count).1.collect();
+        let mut room = HISTORY_BYTES;
+        let newest = lines.iter().rev().take_while(|line| {
+            let left = room.checked_sub(line.text.len());
+            room = left.unwrap_or_default();
+            left.is_some()
+        });
+        let kept = newest.count();
         let mut wraps = None;
-        for line in lines {
+        for line in &lines[lines.len() - kept..] {
             self.go_on(wraps);
-            self.out.extend_from_slice(&line.text);
+            self.out.extend_from_slice(line.text);
             wraps = line.wrapped;
             if wraps.is_none() {
                 self.text("\r\n");

@@ -10,6 +10,7 @@
 mod edit;
 mod handler;
 mod modes;
+mod reach;
 
 use std::ops::Range;
 
@@ -22,11 +23,12 @@ use alacritty_terminal::{
         Config, TermMode,
         cell::{Cell, Flags},
     },
-    vte::ansi::{CharsetIndex, CursorStyle, Handler as _, ModifyOtherKeys},
+    vte::ansi::{CharsetIndex, Color, CursorStyle, Handler as _, ModifyOtherKeys, NamedColor},
 };
 use termfleet_session::limits::Size;
 
 pub(super) use self::modes::{FLAGS, Keyboard};
+use self::reach::Reach;
 use super::{happening::Happenings, lines::Lines, pen, reply::Replies};
 
 /// How many titles a program may put aside.
@@ -62,6 +64,7 @@ pub(super) struct Emulator {
     pub(super) happenings: Happenings,
     /// A row on its way to the line store.
     row: Vec<u8>,
+    reach: Reach,
 }
 
 /// What the main screen is while it is not shown.
@@ -114,6 +117,7 @@ impl Emulator {
             replies: Replies::default(),
             happenings: Happenings::default(),
             row: Vec::new(),
+            reach: Reach::default(),
         }
     }
 
@@ -145,6 +149,7 @@ impl Emulator {
         self.tabs.truncate(cols);
         self.tabs.extend((known..cols).map(is_tab));
         self.region = 0..i32::from(size.rows);
+        self.reach_all();
     }
 
     /// The last character once more, as often as asked, if it stands before the cursor still.
@@ -225,14 +230,31 @@ impl Emulator {
         if self.main.is_some() || self.region.start != 0 {
             return;
         }
-        let row = &self.term.grid()[Line(0)];
-        keep(&row[..], wrapped, &mut self.row, &mut self.lines);
+        let cells = &self.term.grid()[Line(0)][..];
+        let written = self.reach.bound().min(cells.len());
+        debug_assert!(pen::length(cells) <= written, "a row was written unseen");
+        keep(cells, written, wrapped, &mut self.row, &mut self.lines);
+        if self.region.end == i32::from(self.size.rows) {
+            self.reach.scrolled(self.size.rows);
+        }
+    }
+
+    /// Any row may be written up to its end, or rows came down again.
+    fn reach_all(&mut self) {
+        self.reach.to(usize::from(self.size.cols));
+    }
+
+    /// Cells are filled with the cursor's background.
+    fn fill(&mut self) {
+        if self.cursor().template.bg != Color::Named(NamedColor::Background) {
+            self.reach_all();
+        }
     }
 
     /// Rows left the main screen because its size changed.
     fn keep_history(&mut self, grid: &Grid<Cell>) {
         for line in (1..=grid.history_size() as i32).rev() {
-            keep(&grid[Line(-line)][..], false, &mut self.row, &mut self.lines);
+            keep(&grid[Line(-line)][..], usize::MAX, false, &mut self.row, &mut self.lines);
         }
     }
 
@@ -241,10 +263,11 @@ impl Emulator {
     }
 }
 
-/// Puts a row into the line store.
-fn keep(cells: &[Cell], wrapped: bool, text: &mut Vec<u8>, lines: &mut Lines) {
+/// Puts a row into the line store. It is blank from `written` on.
+fn keep(cells: &[Cell], written: usize, wrapped: bool, text: &mut Vec<u8>, lines: &mut Lines) {
     let wraps = wrapped || cells.last().is_some_and(|cell| cell.flags.contains(Flags::WRAPLINE));
-    let length = if wraps { cells.len() } else { pen::length(cells) };
+    let written = &cells[..written.min(cells.len())];
+    let length = if wraps { cells.len() } else { pen::length(written) };
     text.clear();
     let mut style = pen::Pen::default();
     pen::write(&cells[..length], &mut style, text);

@@ -5,59 +5,105 @@
 
 use std::collections::VecDeque;
 
-/// What a line costs beyond its text.
-const OVERHEAD: usize = size_of::<Line>() + 16;
+/// Lines are stored in blocks of about so many bytes, which go as a whole when they are the oldest:
+/// a flood of short lines should not cost an allocation each.
+const BLOCK_BYTES: usize = 64 << 10;
+/// A sixteenth of what may be kept is the most that goes at once.
+const BLOCKS: usize = 16;
 
 /// One row, with the sequences that style it: it begins and ends with the default style.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) text: Box<[u8]>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    pub(super) text: &'a [u8],
     /// It goes on in the next one: it was too long for a screen of so many columns.
     pub(super) wrapped: Option<u16>,
 }
 
 #[derive(Debug, Default)]
+struct Block {
+    text: Vec<u8>,
+    /// Where each line ends in the text, and how it was wrapped.
+    ends: Vec<(u32, Option<u16>)>,
+}
+
+#[derive(Debug, Default)]
 pub(super) struct Lines {
-    lines: VecDeque<Line>,
+    blocks: VecDeque<Block>,
+    /// In all blocks but the newest.
     bytes: usize,
     most_bytes: usize,
-    /// How many lines were dropped at the old end.
-    dropped: u64,
+    block_bytes: usize,
+    /// The numbers of the oldest line, and of the one after the newest.
+    first: u64,
+    end: u64,
+}
+
+impl Block {
+    fn bytes(&self) -> usize {
+        self.text.len() + self.ends.len() * size_of::<(u32, Option<u16>)>()
+    }
+
+    fn line(&self, number: usize) -> Line<'_> {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before].0);
+        let (end, wrapped) = self.ends[number];
+        Line { text: &self.text[start as usize..end as usize], wrapped }
+    }
 }
 
 impl Lines {
     pub(super) fn new(most_bytes: usize) -> Self {
-        Self { most_bytes, ..Self::default() }
+        let block_bytes = (most_bytes / BLOCKS).min(BLOCK_BYTES);
+        Self { most_bytes, block_bytes, ..Self::default() }
     }
 
     pub(super) fn push(&mut self, text: &[u8], wrapped: Option<u16>) {
-        self.bytes += text.len() + OVERHEAD;
-        self.lines.push_back(Line { text: text.into(), wrapped });
-        while self.bytes > self.most_bytes {
-            let Some(oldest) = self.lines.pop_front() else { break };
-            self.bytes -= oldest.text.len() + OVERHEAD;
-            self.dropped += 1;
+        self.end += 1;
+        if self.blocks.back().is_none_or(|block| block.bytes() >= self.block_bytes) {
+            self.bytes += self.blocks.back().map_or(0, Block::bytes);
+            self.blocks.push_back(Block::default());
+        }
+        let newest = self.blocks.back_mut().map(|block| {
+            block.text.extend_from_slice(text);
+            // A block is little more than 64 KiB and one row.
+            block.ends.push((block.text.len() as u32, wrapped));
+            block.bytes()
+        });
+        while self.bytes + newest.unwrap_or_default() > self.most_bytes {
+            let Some(oldest) = self.blocks.pop_front() else { break };
+            self.first += oldest.ends.len() as u64;
+            self.bytes = self.bytes.saturating_sub(oldest.bytes());
+            if self.blocks.is_empty() {
+                break;
+            }
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.dropped += self.lines.len() as u64;
-        self.lines = VecDeque::new();
-        self.bytes = 0;
+        self.blocks = VecDeque::new();
+        (self.first, self.bytes) = (self.end, 0);
     }
 
     /// The number after the newest line's.
     pub(super) fn end(&self) -> u64 {
-        self.dropped + self.lines.len() as u64
+        self.end
     }
 
     /// At most `count` lines before the line numbered `before`, oldest first, and the number of
     /// the first of them.
-    pub(super) fn before(&self, before: u64, count: usize) -> (u64, impl Iterator<Item = &Line>) {
-        let end = usize::try_from(before.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let end = end.min(self.lines.len());
-        let start = end.saturating_sub(count);
-        (self.dropped + start as u64, self.lines.range(start..end))
+    pub(super) fn before(
+        &self,
+        before: u64,
+        count: usize,
+    ) -> (u64, impl Iterator<Item = Line<'_>>) {
+        let end = before.clamp(self.first, self.end);
+        let start = end.saturating_sub(count as u64).max(self.first);
+        let skipped = usize::try_from(start - self.first).unwrap_or(usize::MAX);
+        let taken = usize::try_from(end - start).unwrap_or(usize::MAX);
+        let lines = self
+            .blocks
+            .iter()
+            .flat_map(|block| (0..block.ends.len()).map(|number| block.line(number)));
+        (start, lines.skip(skipped).take(taken))
     }
 }
 
@@ -66,21 +112,27 @@ mod tests {
     //! What is kept, and what is found.
     use super::*;
 
-    fn texts<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<String> {
-        lines.map(|line| String::from_utf8_lossy(&line.text).into_owned()).collect()
+    fn texts<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<String> {
+        lines.map(|line| String::from_utf8_lossy(line.text).into_owned()).collect()
     }
 
     #[test]
     fn the_oldest_lines_go_when_the_bytes_are_spent() {
-        let cost = 1 + OVERHEAD;
-        for (most, kept) in [(3 * cost - 1, 2), (3 * cost, 3), (3 * cost + 1, 3)] {
+        let cost = 92 + size_of::<(u32, Option<u16>)>();
+        for (most, kept) in [(160 * cost - 1, 150), (160 * cost, 160), (160 * cost + 1, 160)] {
             let mut lines = Lines::new(most);
-            for text in [b"a", b"b", b"c", b"d"] {
-                lines.push(text, None);
+            for _ in 0..160 {
+                lines.push(&[b'x'; 92], None);
             }
-            let (first, found) = lines.before(u64::MAX, 100);
-            assert_eq!(found.count(), kept, "{most} bytes");
-            assert_eq!((first, lines.end()), (4 - kept as u64, 4));
+            let (first, found) = lines.before(u64::MAX, 1000);
+            let found = found.count();
+            assert!((kept..=kept.max(159)).contains(&found), "{found} lines in {most} bytes");
+            assert_eq!((first, lines.end()), (160 - found as u64, 160));
+        }
+        for most in [0, 1, cost - 1] {
+            let mut lines = Lines::new(most);
+            lines.push(&[b'x'; 92], None);
+            assert_eq!(lines.before(u64::MAX, 1).1.count(), 0, "{most} bytes");
         }
     }
 
@@ -98,5 +150,20 @@ mod tests {
         lines.clear();
         assert_eq!(lines.before(u64::MAX, 5).1.count(), 0);
         assert_eq!(lines.end(), 5);
+    }
+
+    #[test]
+    fn lines_are_found_over_the_borders_of_blocks() {
+        let mut lines = Lines::new(1 << 10);
+        for number in 0..1000 {
+            lines.push(format!("{number}").as_bytes(), None);
+        }
+        let (first, all) = lines.before(u64::MAX, 1000);
+        let all = texts(all);
+        assert_eq!(all.len() as u64, 1000 - first);
+        for (at, text) in all.iter().enumerate() {
+            assert_eq!(*text, format!("{}", first as usize + at));
+        }
+        assert_eq!(texts(lines.before(990, 3).1), ["987", "988", "989"]);
     }
 }

@@ -1,5 +1,7 @@
 //! Cells as styled text: the sequences that bring a pen from one style to the next.
 
+use std::io::Write as _;
+
 use alacritty_terminal::{
     term::cell::{Cell, Flags, Hyperlink},
     vte::ansi::{Color, NamedColor},
@@ -122,11 +124,18 @@ impl Pen {
 
 /// Appends the cells' characters, and brings the pen along.
 pub(super) fn write(cells: &[Cell], pen: &mut Pen, out: &mut Vec<u8>) {
+    let mut plain = *pen == Pen::default();
     for cell in cells {
+        // Most cells of most rows: every row that scrolls away comes by here.
+        if plain && cell.c.is_ascii() && is_plain(cell) {
+            out.push(cell.c as u8);
+            continue;
+        }
         if cell.flags.intersects(SPACERS) {
             continue;
         }
         pen.take(cell, out);
+        plain = is_plain(cell);
         character(cell.c, out);
         for mark in cell.zerowidth().unwrap_or_default() {
             character(*mark, out);
@@ -140,11 +149,23 @@ pub(super) fn length(cells: &[Cell]) -> usize {
 }
 
 fn is_blank(cell: &Cell) -> bool {
-    cell.c == ' '
-        && cell.bg == BACKGROUND
-        && cell.fg == FOREGROUND
-        && !cell.flags.intersects(STYLE | SPACERS)
-        && cell.extra.is_none()
+    cell.c == ' ' && is_plain(cell)
+}
+
+/// It has the default style and lies in one cell, or in the first of two.
+fn is_plain(cell: &Cell) -> bool {
+    // Patterns: comparing colors as such is many times slower.
+    matches!(cell.fg, Color::Named(NamedColor::Foreground))
+        && matches!(cell.bg, Color::Named(NamedColor::Background))
+        && !cell.flags.intersects(STYLE.union(SPACERS))
+        && (cell.extra.is_none() || has_no_extra(cell))
+}
+
+/// A wide character that was cleared leaves its room for marks.
+fn has_no_extra(cell: &Cell) -> bool {
+    cell.zerowidth().unwrap_or_default().is_empty()
+        && cell.underline_color().is_none()
+        && cell.hyperlink().is_none()
 }
 
 fn character(character: char, out: &mut Vec<u8>) {
@@ -190,16 +211,18 @@ fn flags(flags: Flags, out: &mut Vec<u8>) {
 
 /// `base` is 30 for the foreground, 40 for the background, 50 for the underline.
 fn color(base: u16, color: Color, out: &mut Vec<u8>) {
-    let text = match color {
+    // Writing into memory does not fail.
+    let _ = match color {
         Color::Named(name) if (name as usize) < 16 && base != 50 => {
             let number = name as u16;
             let bright = if number < 8 { base } else { base + 60 - 8 };
-            format!(";{}", bright + number)
+            write!(out, ";{}", bright + number)
         }
-        Color::Named(name) if (name as usize) < 16 => format!(";{};5;{}", base + 8, name as u16),
-        Color::Named(_) => format!(";{}", base + 9),
-        Color::Indexed(index) => format!(";{};5;{index}", base + 8),
-        Color::Spec(rgb) => format!(";{};2;{};{};{}", base + 8, rgb.r, rgb.g, rgb.b),
+        Color::Named(name) if (name as usize) < 16 => {
+            write!(out, ";{};5;{}", base + 8, name as u16)
+        }
+        Color::Named(_) => write!(out, ";{}", base + 9),
+        Color::Indexed(index) => write!(out, ";{};5;{index}", base + 8),
+        Color::Spec(rgb) => write!(out, ";{};2;{};{};{}", base + 8, rgb.r, rgb.g, rgb.b),
     };
-    out.extend_from_slice(text.as_bytes());
 }

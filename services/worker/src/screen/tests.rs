@@ -1,5 +1,6 @@
 //! What a terminal shows, and what is kept of it.
 
+mod browser;
 mod proof;
 mod streams;
 
@@ -130,7 +131,7 @@ fn history(screen: &Screen) -> Vec<(String, bool)> {
     let Some(fed) = &screen.emulator else { return Vec::new() };
     let (_, lines) = fed.emulator.lines.before(u64::MAX, usize::MAX);
     lines
-        .map(|line| (String::from_utf8_lossy(&line.text).into_owned(), line.wrapped.is_some()))
+        .map(|line| (String::from_utf8_lossy(line.text).into_owned(), line.wrapped.is_some()))
         .collect()
 }
 
@@ -174,6 +175,15 @@ fn an_ordinary_snapshot_fits_into_64_kib() {
     }
     let size = fed(80, 24, &output).snapshot(500).data.len();
     assert!(size < 64 << 10, "{size} bytes");
+}
+
+#[test]
+fn history_stops_where_a_snapshot_would_become_too_large() {
+    for (length, kept) in [(64, 750), (768, 64), (769, 63)] {
+        let line = format!("{}\r\n", "x".repeat(length));
+        let screen = fed(1000, 2, line.repeat(751).as_bytes());
+        assert_eq!(history(&copy(&screen, 1000)).len(), kept, "{length}");
+    }
 }
 
 #[test]
@@ -293,6 +303,16 @@ fn what_happened_is_told_once() {
     ];
     assert_eq!(screen.take_events(), told);
     assert_eq!(screen.take_events(), []);
+}
+
+#[test]
+fn an_escape_before_what_is_left_out_takes_nothing_with_it() {
+    for left_out in ["\x1b[5b", "\x1b[!p", "\x1bPq\x1b\\", "\x1b[>q"] {
+        for before in ["", "\x1b", "\x1b\x7f", "\x1b]2;title", "\x1b[3"] {
+            let output = format!("{before}{left_out} shown");
+            assert_eq!(rows(&fed(20, 2, output.as_bytes()))[0], " shown", "{output:?}");
+        }
+    }
 }
 
 #[test]

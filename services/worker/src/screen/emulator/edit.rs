@@ -79,6 +79,7 @@ impl Emulator {
 
     /// Erases cells of the cursor's row.
     pub(super) fn erase(&mut self, from: usize, to: usize) {
+        self.fill();
         let to = to.min(usize::from(self.size.cols));
         let grid = self.term.grid_mut();
         let background = grid.cursor.template.bg;
@@ -92,6 +93,7 @@ impl Emulator {
 
     /// Erases whole rows.
     pub(super) fn erase_rows(&mut self, from: i32, to: i32) {
+        self.fill();
         if from < to {
             self.term.grid_mut().reset_region(Line(from)..Line(to));
         }

@@ -43,6 +43,7 @@ impl Emulator {
         }
         if may_wrap && (cursor.input_needs_wrap || halved) && line.0 + 1 == self.region.end {
             self.keep_top_row(line.0 == 0);
+            self.fill();
         }
         true
     }
@@ -62,7 +63,10 @@ impl Handler for Emulator {
     #[inline]
     fn input(&mut self, c: char) {
         let cursor = &self.term.grid().cursor;
-        let edge = cursor.point.column.0 + 1 >= usize::from(self.size.cols);
+        let column = cursor.point.column.0;
+        let edge = column + 1 >= usize::from(self.size.cols);
+        // A wide one takes two, and one that wraps fewer than there are before the last column.
+        self.reach.to(column + 2);
         if (edge || c >= FIRST_MARK) && !self.before(c) {
             return;
         }
@@ -72,6 +76,7 @@ impl Handler for Emulator {
             end_last_row(self.term.grid_mut());
         }
         if self.term.mode().contains(TermMode::INSERT) {
+            self.reach_all();
             self.mend_row();
         }
     }
@@ -79,6 +84,7 @@ impl Handler for Emulator {
     fn linefeed(&mut self) {
         if self.cursor().point.line.0 + 1 == self.region.end {
             self.keep_top_row(false);
+            self.fill();
         }
         self.term.linefeed();
         self.unwrap();
@@ -97,6 +103,7 @@ impl Handler for Emulator {
 
     fn reverse_index(&mut self) {
         self.unwrap();
+        self.reach_all();
         self.term.reverse_index();
         end_last_row(self.term.grid_mut());
     }
@@ -163,6 +170,7 @@ impl Handler for Emulator {
 
     fn insert_blank(&mut self, count: usize) {
         self.unwrap();
+        self.reach_all();
         self.term.insert_blank(count);
         self.mend_row();
     }
@@ -175,6 +183,7 @@ impl Handler for Emulator {
             let from = self.column();
             self.erase(from, usize::MAX);
         } else {
+            self.fill();
             self.term.delete_chars(count);
             self.mend_row();
         }
@@ -188,6 +197,7 @@ impl Handler for Emulator {
 
     fn insert_blank_lines(&mut self, lines: usize) {
         if self.in_region() {
+            self.reach_all();
             self.term.insert_blank_lines(lines);
             end_last_row(self.term.grid_mut());
             self.term.carriage_return();
@@ -196,17 +206,20 @@ impl Handler for Emulator {
 
     fn delete_lines(&mut self, lines: usize) {
         if self.in_region() {
+            self.fill();
             self.term.delete_lines(lines);
             self.term.carriage_return();
         }
     }
 
     fn scroll_up(&mut self, lines: usize) {
+        self.fill();
         self.term.scroll_up(lines);
         self.clamp();
     }
 
     fn scroll_down(&mut self, lines: usize) {
+        self.reach_all();
         self.term.scroll_down(lines);
         end_last_row(self.term.grid_mut());
         self.clamp();
@@ -239,6 +252,7 @@ impl Handler for Emulator {
     }
 
     fn decaln(&mut self) {
+        self.reach_all();
         self.term.decaln();
         self.goto(0, 0);
     }
