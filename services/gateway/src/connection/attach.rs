@@ -177,7 +177,9 @@ impl Connection {
         self.measures.remove(key);
         self.limits.forget(key);
         self.names.forget(key);
-        self.seats.remove(key)
+        let gone = self.seats.remove(key)?;
+        self.unfollow(&gone);
+        Some(gone)
     }
 
     fn created(

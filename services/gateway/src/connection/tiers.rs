@@ -118,6 +118,10 @@ impl Connection {
         session: &Session,
         focus: Result<Focus, Refusal>,
     ) -> Result<(), Closing> {
+        if self.seats.look(key).is_none() {
+            // Its client left meanwhile.
+            return Ok(());
+        }
         match focus {
             Ok(focus) => {
                 self.followed.add((session.tenant.clone(), session.project.clone()), focus);
@@ -141,16 +145,22 @@ impl Connection {
 
     /// The focus of a project changed: whoever sits in it may be fed otherwise.
     pub(super) fn focus_followed(&mut self, place: &Place) {
-        let there = |seat: &Seat| seat.is_auto() && seat.place.as_ref() == Some(place);
-        let keys: Vec<_> =
-            self.seats.iter().filter(|(_, seat)| there(seat)).map(|(key, _)| key).collect();
-        if keys.is_empty() {
-            // The last seat in it is gone.
-            self.followed.remove(place);
-        }
-        for key in keys {
+        for key in self.fed_by(place) {
             self.feed(key);
         }
+    }
+
+    /// A seat is gone, and with the last one of its project that is no more followed.
+    pub(super) fn unfollow(&mut self, gone: &Seat) {
+        if let Some(place) = gone.place().filter(|place| self.fed_by(place).is_empty()) {
+            self.followed.remove(&place);
+        }
+    }
+
+    /// The seats that the focus of this project feeds.
+    fn fed_by(&self, place: &Place) -> Vec<SeatKey> {
+        let there = |seat: &Seat| seat.is_auto() && seat.place.as_ref() == Some(place);
+        self.seats.iter().filter(|(_, seat)| there(seat)).map(|(key, _)| key).collect()
     }
 
     /// The client shows a session, or does not.
