@@ -8,7 +8,11 @@ use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{MICROS, order, process, program, quantile, target::Target, wire::Wire};
+use super::{
+    MICROS, order, process, program, quantile,
+    target::Target,
+    wire::{self, Wire},
+};
 use crate::report::{Goal, Row, Side};
 
 /// Keys of one round of one session: enough for a p99 of ten samples.
@@ -70,15 +74,17 @@ pub(super) async fn measure(
     rounds: u32,
     say: impl Fn(&str),
 ) -> Result<Vec<Row>> {
-    let mut sockets = Vec::new();
+    let mut sockets: Vec<Vec<Wire>> = Vec::new();
     for target in &mut *targets {
         sockets.push(program::sockets(target, SESSIONS, &program::cat()).await?);
+        wire::breathe(sockets.iter_mut().flatten()).await?;
         say(&format!("{SESSIONS} sessions stand ({})", target.side().name()));
     }
     let mut rows = Rows::new();
     for round in 0..rounds {
         say(&format!("echo, round {}", round + 1));
         for index in order(round, targets.len()) {
+            wire::breathe(sockets.iter_mut().flatten()).await?;
             let (target, wires) = (&targets[index], &mut sockets[index]);
             let side = target.side();
             note(&mut rows.one, side, &pressed(&mut wires[0]).await?)?;

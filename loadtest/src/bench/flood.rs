@@ -11,7 +11,7 @@ use super::{
     order, process,
     program::{self, FILE_BYTES, Files},
     target::Target,
-    wire::Wire,
+    wire::{self, Wire},
 };
 use crate::report::{Goal, Row};
 
@@ -25,7 +25,7 @@ pub(super) async fn measure(
     rounds: u32,
     files: &Files,
 ) -> Result<Vec<Row>> {
-    let mut sockets = Vec::new();
+    let mut sockets: Vec<Vec<Wire>> = Vec::new();
     for target in &mut *targets {
         sockets.push(program::sockets(target, SESSIONS, &program::printer(files)).await?);
     }
@@ -45,6 +45,7 @@ pub(super) async fn measure(
     let mut costs = [cost("cpu_per_gb_plain", "plain"), cost("cpu_per_gb_coloured", "coloured")];
     for round in 0..rounds {
         for index in order(round, targets.len()) {
+            wire::breathe(sockets.iter_mut().flatten()).await?;
             let (target, wires) = (&targets[index], &mut sockets[index]);
             let servers = target.servers()?;
             for (row, file) in [files.plain(), files.coloured()].iter().enumerate() {

@@ -13,7 +13,7 @@ use super::{
     program::{self, Files},
     quantile,
     target::Target,
-    wire::Wire,
+    wire::{self, Wire},
 };
 use crate::report::{Goal, Row};
 
@@ -39,7 +39,7 @@ pub(super) async fn measure(
     rounds: u32,
     files: &Files,
 ) -> Result<Vec<Row>> {
-    let mut all = Vec::new();
+    let mut all: Vec<Twelve> = Vec::new();
     for target in &mut *targets {
         all.push(twelve(target, files).await?);
     }
@@ -49,6 +49,9 @@ pub(super) async fn measure(
         Row::new("neighbours", "beside a flood / alone", "×").deciding(Goal::AtMost(1.5));
     for round in 0..rounds {
         for index in order(round, targets.len()) {
+            for twelve in &mut all {
+                twelve.breathe().await?;
+            }
             let (side, twelve) = (targets[index].side(), &mut all[index]);
             let alone = quantile(&twelve.typed().await?, 0.99, MICROS)?;
             let flooded = quantile(&twelve.flooded(files).await?, 0.99, MICROS)?;
@@ -79,6 +82,15 @@ async fn twelve(target: &mut Target, files: &Files) -> Result<Twelve> {
 }
 
 impl Twelve {
+    async fn breathe(&mut self) -> Result<()> {
+        match self {
+            Self::Shared(wire) => wire.breathe().await,
+            Self::Apart(quiet, flood) => {
+                wire::breathe(quiet.iter_mut().chain([&mut **flood])).await
+            }
+        }
+    }
+
     /// How long the echoes of the quiet ones take.
     async fn typed(&mut self) -> Result<Vec<u64>> {
         match self {

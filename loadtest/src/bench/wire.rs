@@ -11,7 +11,7 @@ use termfleet_proto::ws::frame::{ChannelId, ClientFrame, Offset, ServerFrame};
 use termfleet_tests::{client::Memory, wait::within};
 use tokio::{
     net::TcpStream,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_websockets::{ClientBuilder, Limits, Message, WebSocketStream};
 
@@ -163,6 +163,14 @@ impl Wire {
         }
     }
 
+    /// Answers the pings that came while others were measured: who is silent for 30 s is closed.
+    pub(super) async fn breathe(&mut self) -> Result<()> {
+        while let Ok(printed) = timeout(Duration::ZERO, self.printed()).await {
+            printed?;
+        }
+        Ok(self.stream.flush().await?)
+    }
+
     /// Waits until a terminal has printed up to there.
     pub(super) async fn printed_to(&mut self, seat: usize, offset: u64) -> Result<()> {
         while self.came(seat) < offset {
@@ -247,6 +255,14 @@ impl Wire {
         }
         Ok(self.stream.flush().await?)
     }
+}
+
+/// Lets all sockets of a scenario answer their pings.
+pub(super) async fn breathe(wires: impl IntoIterator<Item = &mut Wire>) -> Result<()> {
+    for wire in wires {
+        wire.breathe().await?;
+    }
+    Ok(())
 }
 
 async fn connect(
