@@ -123,7 +123,14 @@ fn message_of(said: &mut Map<String, Value>, message: &ServerMessage) -> Option<
                 | EventKind::Driver { .. }
                 | EventKind::Exited { .. }
                 | EventKind::Status { .. }
-                | EventKind::Tier { .. },
+                | EventKind::Tier { .. }
+                | EventKind::Bell
+                | EventKind::Title { .. }
+                | EventKind::Cwd { .. }
+                | EventKind::Progress { .. }
+                | EventKind::Notification { .. }
+                | EventKind::CommandStarted
+                | EventKind::CommandFinished { .. },
             ..
         }
         | ServerMessage::Focused { .. }

@@ -93,7 +93,17 @@ fn message_of(said: &mut Map<String, Value>, message: &ServerMessage) -> Option<
         | ServerMessage::Synced(_)
         | ServerMessage::Done { .. }
         | ServerMessage::Event {
-            event: EventKind::Resized { .. } | EventKind::Driver { .. } | EventKind::Tier { .. },
+            event:
+                EventKind::Resized { .. }
+                | EventKind::Driver { .. }
+                | EventKind::Tier { .. }
+                | EventKind::Bell
+                | EventKind::Title { .. }
+                | EventKind::Cwd { .. }
+                | EventKind::Progress { .. }
+                | EventKind::Notification { .. }
+                | EventKind::CommandStarted
+                | EventKind::CommandFinished { .. },
             ..
         }
         | ServerMessage::Focused { .. }

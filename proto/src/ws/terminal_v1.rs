@@ -175,7 +175,17 @@ fn message_of(id: Option<&str>, message: &ServerMessage) -> Option<(&'static str
         | ServerMessage::Synced(_)
         | ServerMessage::Done { .. }
         | ServerMessage::Event {
-            event: EventKind::Resized { .. } | EventKind::Driver { .. } | EventKind::Tier { .. },
+            event:
+                EventKind::Resized { .. }
+                | EventKind::Driver { .. }
+                | EventKind::Tier { .. }
+                | EventKind::Bell
+                | EventKind::Title { .. }
+                | EventKind::Cwd { .. }
+                | EventKind::Progress { .. }
+                | EventKind::Notification { .. }
+                | EventKind::CommandStarted
+                | EventKind::CommandFinished { .. },
             ..
         }
         | ServerMessage::Focused { .. }

@@ -285,7 +285,17 @@ fn message_of(message: &ServerMessage) -> Option<(&'static str, Value)> {
         | ServerMessage::Synced(_)
         | ServerMessage::Done { .. }
         | ServerMessage::Event {
-            event: EventKind::Resized { .. } | EventKind::Driver { .. } | EventKind::Tier { .. },
+            event:
+                EventKind::Resized { .. }
+                | EventKind::Driver { .. }
+                | EventKind::Tier { .. }
+                | EventKind::Bell
+                | EventKind::Title { .. }
+                | EventKind::Cwd { .. }
+                | EventKind::Progress { .. }
+                | EventKind::Notification { .. }
+                | EventKind::CommandStarted
+                | EventKind::CommandFinished { .. },
             ..
         }
         | ServerMessage::Focused { .. }

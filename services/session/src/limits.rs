@@ -26,8 +26,10 @@ pub const DEFAULT_SIZE: Size = Size { cols: 80, rows: 24 };
 
 /// Output kept for replay per session (`byte-lane.md` §1).
 pub const REPLAY_BYTES: usize = 1 << 20;
-/// Of the ring's tail, how much a new client is shown before screens exist (`byte-lane.md` §2).
-pub const TAIL_BYTES: u64 = 64 << 10;
+/// Scrollback kept per session beside its screen, as styled text (`byte-lane.md` §3).
+pub const HISTORY_BYTES: usize = 2 << 20;
+/// Rows of scrollback that a snapshot brings at most, and unless fewer are asked for.
+pub const SNAPSHOT_ROWS: u32 = 500;
 /// What may be unacknowledged towards one viewer, at least: less would keep a viewer that is only far
 /// away waiting (`byte-lane.md` §4) …
 pub const MIN_WINDOW_BYTES: u64 = 64 << 10;

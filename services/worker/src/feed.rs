@@ -24,7 +24,10 @@ use termfleet_session::{
 };
 use tokio::sync::Notify;
 
-use crate::viewer::Viewer;
+use crate::{
+    keeper::Desk,
+    viewer::{Told, Viewer},
+};
 
 /// Sizes remembered: as many as the ptyhost keeps for a ring.
 const MAX_SIZES: usize = 256;
@@ -48,6 +51,8 @@ pub(crate) struct Feed {
     /// Output that metrics know of.
     counted: AtomicU64,
     pace: Arc<Notify>,
+    /// Where pictures of the screen are asked for.
+    pub(crate) desk: Desk,
 }
 
 /// A size with its number in the journal.
@@ -77,6 +82,7 @@ impl Feed {
             limit: AtomicU64::new(limit.get()),
             counted: AtomicU64::new(0),
             pace,
+            desk: Desk::default(),
         }
     }
 
@@ -90,11 +96,30 @@ impl Feed {
         lock(&self.viewers).retain(|other| !Arc::ptr_eq(other, viewer));
     }
 
-    /// There is new output: every viewer gets its turn.
+    /// Tells every viewer something.
+    pub(crate) fn tell_all(&self, told: impl Fn() -> Told) {
+        for viewer in lock(&self.viewers).iter() {
+            viewer.tell(told());
+        }
+    }
+
+    /// There is new output: every viewer gets its turn, then the screen.
     pub(crate) fn moved(&self) {
         for viewer in lock(&self.viewers).iter() {
             viewer.wake();
         }
+        self.desk.moved();
+        self.ask_for_more();
+    }
+
+    /// The screen has read everything before `offset`.
+    pub(crate) fn screen_has_read(&self, offset: Offset) {
+        self.desk.has_read(offset);
+        self.ask_for_more();
+    }
+
+    /// Wakes the actor when the program is about to wait for the limit.
+    fn ask_for_more(&self) {
         if self.limit().since(self.ring.head()) < LOW_BYTES {
             self.pace.notify_one();
         }
@@ -122,13 +147,15 @@ impl Feed {
         self.limit.store(limit.get(), Ordering::Relaxed);
     }
 
-    /// The size changed.
-    pub(crate) fn resized(&self, at: SizeAt) {
+    /// The size changed; answers its number.
+    pub(crate) fn resized(&self, at: SizeAt) -> u64 {
         let mut sizes = lock(&self.sizes);
         sizes.push(at);
-        self.newest_size.store(sizes.newest(), Ordering::Release);
+        let newest = sizes.newest();
+        self.newest_size.store(newest, Ordering::Release);
         drop(sizes);
         self.moved();
+        newest
     }
 
     /// The size that holds at an offset.

@@ -14,9 +14,11 @@ mod link;
 mod viewer;
 
 mod feed;
+mod keeper;
 mod pump;
 mod registry;
 mod sample;
+mod screen;
 mod session;
 mod sweep;
 mod upkeep;
@@ -29,10 +31,6 @@ mod spawn;
 pub mod metrics;
 
 mod admit;
-// Sessions do not feed one yet.
-#[cfg_attr(not(test), expect(dead_code))]
-mod screen;
-mod tail;
 
 pub use config::{Config, ProjectRoots, Shells};
 pub use presence::Offer;

@@ -52,7 +52,10 @@ pub(crate) use self::{
     idle::Swept,
     ledger::encode,
 };
-use crate::{feed::Feed, link::Request, metrics::CountedSession, viewer::Tier, worker::Context};
+use crate::{
+    feed::Feed, keeper, link::Request, metrics::CountedSession, screen::Picture, viewer::Tier,
+    worker::Context,
+};
 
 /// Commands that may wait for one session; with at most 32 KiB of input each, 2 MiB at most.
 const MAILBOX: usize = 64;
@@ -80,6 +83,8 @@ pub(crate) struct Attach {
     pub(crate) at: Option<(Epoch, Offset)>,
     pub(crate) tier: Tier,
     pub(crate) size: Option<Size>,
+    /// How much scrollback its snapshots bring.
+    pub(crate) rows: u32,
     pub(crate) watch_only: bool,
     /// What all that it leads to is a part of.
     pub(crate) span: Span,
@@ -142,6 +147,10 @@ pub(crate) enum Outcome {
     Stated(Option<Stat>, Option<oneshot::Sender<Described>>),
     /// The processes were signalled.
     Moved(Move, Result<(), Refusal>, Reply),
+    /// The screen, for one of its viewers, as it was in that epoch.
+    Pictured(Epoch, u64, Picture),
+    /// What that epoch's program asked its terminal is answered so.
+    Queried(Epoch, Bytes),
     /// There is a new shell, or none.
     Restarted(Box<Result<Restarted, Failed>>),
     /// When it was last used, as far as the store knows; it is to end if that was so long ago.
@@ -225,6 +234,7 @@ impl Session {
             counted: context.metrics.session(status),
             over: false,
         };
+        keeper::start(context, session.handle.clone(), session.feed.clone(), adopted);
         context.tasks.spawn("session", session.run());
     }
 
@@ -243,6 +253,7 @@ impl Session {
             self.note_viewers();
         }
         self.context.registry.remove(&self.handle);
+        self.feed.desk.close();
         self.turn_away();
     }
 
@@ -320,6 +331,8 @@ impl Session {
             Outcome::Recorded(epoch, result) => self.recorded(epoch, *result),
             Outcome::Stated(stat, reply) => self.stated(stat, reply),
             Outcome::Moved(step, result, reply) => self.moved(step, result, reply),
+            Outcome::Pictured(epoch, number, picture) => self.pictured(epoch, number, &picture),
+            Outcome::Queried(epoch, answer) => self.answer_query(epoch, answer).await,
             Outcome::Restarted(result) => self.restarted(*result).await,
             Outcome::Looked(limit, known, reply) => self.looked(limit, known, reply),
             Outcome::AssertDue => self.assert_due(),
@@ -342,6 +355,7 @@ impl Session {
         self.echoed(now);
         self.expire_seat();
         self.apply_size(now).await;
+        self.redraw(now);
         self.watch_driver(now);
         self.pace().await;
         self.flush(now);

@@ -6,6 +6,7 @@
 //! read from costs a bounded amount, and output is copied out of the ring only when it leaves.
 
 mod pace;
+mod shots;
 mod tier;
 mod words;
 
@@ -23,13 +24,13 @@ use termfleet_proto::{
 use termfleet_session::{
     credit::AckBeyondSent,
     ids::{ChannelId, Offset},
-    limits::Size,
     state::Status,
 };
 use tokio::time::Instant;
 
 use self::{
     pace::{Pace, Skip},
+    shots::{Part, Shot, Shots},
     words::Words,
 };
 pub(crate) use self::{
@@ -38,11 +39,16 @@ pub(crate) use self::{
 };
 use crate::{
     feed::{Feed, Sized},
+    keeper::Ask,
     link::Link,
     metrics::{Counted, Metrics},
+    screen::Picture,
     session::SessionHandle,
-    tail,
 };
+
+/// What may still be on its way to a client that interrupts its program; if it is more, it is
+/// dropped (`byte-lane.md` §4).
+const BACKLOG_BYTES: u64 = 64 << 10;
 
 /// One attachment, shared by its session and its link.
 pub(crate) struct Viewer {
@@ -51,6 +57,8 @@ pub(crate) struct Viewer {
     /// Its number on its link.
     pub(crate) channel: ChannelId,
     pub(crate) session: SessionHandle,
+    /// How much scrollback its snapshots bring.
+    pub(crate) rows: u32,
     link: Arc<Link>,
     feed: Arc<Feed>,
     metrics: Metrics,
@@ -62,19 +70,27 @@ pub(crate) struct Viewer {
 }
 
 /// Where output starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Start {
     /// With the bytes from this offset on.
     Recovered(Offset),
-    /// With a snapshot at this offset, and why.
-    Snapshot(Offset, Reason),
+    /// With a snapshot, and why.
+    Snapshot(Picture, Reason),
 }
 
 struct State {
     words: Words,
     pace: Pace,
-    /// A snapshot has to be sent before any output.
-    snapshot: Option<(Option<Offset>, Reason)>,
+    /// What its client has to be sent before any output.
+    shots: Shots,
+    /// What it is to be shown once it is fed again, and why.
+    owed: Option<Reason>,
+    /// Where it starts is not known yet: it is not told or sent anything.
+    opening: bool,
+    /// A picture was asked for that takes the place of its backlog.
+    waits: bool,
+    /// The newest size that its last snapshot had.
+    drawn: u64,
     /// The newest size that the client was told of.
     sized: u64,
     told_exit: bool,
@@ -103,35 +119,40 @@ pub(crate) struct Seed {
     pub(crate) session: SessionHandle,
     pub(crate) feed: Arc<Feed>,
     pub(crate) metrics: Metrics,
-    pub(crate) start: Start,
+    pub(crate) rows: u32,
     pub(crate) drives: bool,
     pub(crate) tier: Tier,
 }
 
 impl Start {
-    pub(crate) fn offset(self) -> Offset {
+    pub(crate) fn offset(&self) -> Offset {
         match self {
-            Self::Recovered(offset) | Self::Snapshot(offset, _) => offset,
+            Self::Recovered(offset) => *offset,
+            Self::Snapshot(picture, _) => picture.offset,
         }
     }
 
-    pub(crate) fn reason(self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Recovered(_) => None,
-            Self::Snapshot(_, reason) => Some(reason),
+            Self::Snapshot(_, reason) => Some(*reason),
         }
     }
 }
 
 impl Viewer {
+    /// One that waits for where it starts ([`Self::start`]).
     pub(crate) fn new(seed: Seed, channel: ChannelId, link: Arc<Link>) -> Self {
-        let Seed { number, session, feed, metrics, start, drives, tier } = seed;
-        let sized = feed.size_at(start.offset(), session.size()).number;
+        let Seed { number, session, feed, metrics, rows, drives, tier } = seed;
         let state = State {
             words: Words::default(),
-            pace: Pace::new(start.offset(), drives, tier, Instant::now()),
-            snapshot: start.reason().map(|reason| (Some(start.offset()), reason)),
-            sized,
+            pace: Pace::new(feed.ring.head(), drives, tier, Instant::now()),
+            shots: Shots::default(),
+            owed: None,
+            opening: true,
+            waits: false,
+            drawn: 0,
+            sized: 0,
             told_exit: false,
             came_late: feed.ended().is_some(),
             asked_again: None,
@@ -141,6 +162,7 @@ impl Viewer {
             number,
             channel,
             session,
+            rows,
             link,
             feed,
             queued: AtomicBool::new(false),
@@ -175,10 +197,6 @@ impl Viewer {
             return false;
         }
         state.pace.set_tier(tier, self.span(), Instant::now());
-        if let Some((at, _)) = &mut state.snapshot {
-            // Where it was to be may be long gone by now.
-            *at = None;
-        }
         drop(state);
         self.wake();
         true
@@ -201,17 +219,65 @@ impl Viewer {
         self.channel
     }
 
-    /// Output goes on elsewhere: what the client asked for with `Sync`.
-    pub(crate) fn restart(&self, start: Start) {
+    /// Output starts there, or goes on there: what the client asked for with `Attach` or `Sync`.
+    pub(crate) fn start(&self, start: Start) {
         let mut state = self.lock();
+        (state.opening, state.waits, state.told_exit) = (false, false, false);
         match start {
             Start::Recovered(offset) => {
-                state.snapshot = None;
+                state.shots.drop_next();
+                state.owed = None;
                 self.jump(&mut state, offset);
             }
-            Start::Snapshot(offset, reason) => state.snapshot = Some((Some(offset), reason)),
+            Start::Snapshot(picture, reason) => self.put(&mut state, picture, reason),
         }
-        state.told_exit = false;
+    }
+
+    /// A picture of the screen takes the place of what it has not been sent.
+    pub(crate) fn show(self: &Arc<Self>, picture: Picture, reason: Reason) {
+        let mut state = self.lock();
+        // One that starts gets a picture with its start.
+        if !state.opening {
+            state.waits = false;
+            self.put(&mut state, picture, reason);
+            drop(state);
+            self.wake();
+        }
+    }
+
+    fn put(&self, state: &mut State, picture: Picture, reason: Reason) {
+        state.drawn = self.feed.size_at(picture.offset, picture.size).number;
+        state.shots.put(Shot { picture, reason });
+    }
+
+    /// Asks for a picture of the screen with the size of that number, unless it has one.
+    pub(crate) fn redraw(self: &Arc<Self>, sized: u64) {
+        let mut state = self.lock();
+        if state.opening || state.over || state.drawn >= sized {
+            return;
+        }
+        match state.pace.tier() {
+            Tier::Live | Tier::Preview => self.feed.desk.ask(Ask::viewer(self, Reason::Resized)),
+            Tier::Events => state.owed = Some(Reason::Resized),
+        }
+    }
+
+    /// If much of what was printed is still on its way to the client, a picture takes its place.
+    pub(crate) fn skip_backlog(self: &Arc<Self>) {
+        let mut state = self.lock();
+        let behind = self.feed.ring.head().since(state.pace.acked());
+        let comes = state.opening || state.waits || state.over;
+        if comes || behind <= BACKLOG_BYTES {
+            return;
+        }
+        state.waits = true;
+        drop(state);
+        self.feed.desk.ask(Ask::viewer(self, Reason::Interrupted));
+    }
+
+    /// It is not known yet where it starts.
+    pub(crate) fn is_opening(&self) -> bool {
+        self.lock().opening
     }
 
     /// The client has parsed everything before `offset`.
@@ -233,12 +299,15 @@ impl Viewer {
     }
 
     /// Its turn: the next frame, if it has one.
-    pub(crate) fn turn(&self, now: Instant) -> Turn {
+    pub(crate) fn turn(self: &Arc<Self>, now: Instant) -> Turn {
         // Whoever wakes it from here on gives it another turn.
         self.queued.store(false, Ordering::Release);
         let mut state = self.lock();
-        if state.over {
+        if state.over || state.opening {
             return Turn::Nothing;
+        }
+        if let Some(part) = state.shots.rest() {
+            return Turn::Frame(self.snapshot(&mut state, part, now), None);
         }
         if let Some((frame, permit)) = state.words.next(self.channel) {
             return if matches!(frame, Frame::Detached(_)) {
@@ -251,23 +320,34 @@ impl Viewer {
         self.output(&mut state, now)
     }
 
-    fn output(&self, state: &mut State, now: Instant) -> Turn {
+    fn output(self: &Arc<Self>, state: &mut State, now: Instant) -> Turn {
         if state.pace.tier() == Tier::Events {
+            // Where it was to go on may be long gone when it is fed again.
+            state.owed = state.shots.drop_next().or(state.owed);
             return self.exited(state);
         }
+        if let Some(part) = state.shots.begin() {
+            return Turn::Frame(self.snapshot(state, part, now), None);
+        }
+        if let Some(reason) = state.owed.take() {
+            return self.await_picture(state, Ask::viewer(self, reason));
+        }
+        if state.waits {
+            return Turn::Nothing;
+        }
         let span = self.span();
-        if let (None, Some(skip)) = (state.snapshot, state.pace.skips(span, now)) {
+        if let Some(skip) = state.pace.skips(span, now) {
             if !state.pace.takes_snapshot(now) {
                 let due = state.pace.snapshot_due(now);
                 return due.map_or(Turn::Nothing, |due| ask_again(state, due, now));
             }
-            if skip == Skip::Lags {
-                self.metrics.lagging.inc();
-            }
-            state.snapshot = Some((None, Reason::Lagging));
-        }
-        if let Some((at, reason)) = state.snapshot.take() {
-            return Turn::Frame(self.snapshot(state, at, reason, now), None);
+            return match skip {
+                Skip::Lags => {
+                    self.metrics.lagging.inc();
+                    self.await_picture(state, Ask::laggard(self))
+                }
+                Skip::CatchesUp => self.await_picture(state, Ask::viewer(self, Reason::Lagging)),
+            };
         }
         let size = self.feed.size_after(state.sized);
         if let Some(due) = size.filter(|size| size.at.offset <= state.pace.sent()) {
@@ -281,6 +361,12 @@ impl Viewer {
             (0, Some(more_at)) => ask_again(state, more_at, now),
             (room, _) => self.bytes(state, room, now),
         }
+    }
+
+    fn await_picture(&self, state: &mut State, ask: Ask) -> Turn {
+        state.waits = true;
+        self.feed.desk.ask(ask);
+        Turn::Nothing
     }
 
     /// What the ring holds.
@@ -305,35 +391,29 @@ impl Viewer {
         Turn::Frame(Frame::Output(pb::Output { channel, offset: offset.get(), data }), None)
     }
 
-    fn snapshot(
-        &self,
-        state: &mut State,
-        at: Option<Offset>,
-        reason: Reason,
-        now: Instant,
-    ) -> Frame {
-        let offset = at.unwrap_or_else(|| tail::start(&self.feed.ring));
-        let size = self.jump(state, offset);
-        state.pace.snapshot_sent(self.feed.ring.head(), now);
+    fn snapshot(&self, state: &mut State, part: Part, now: Instant) -> Frame {
+        let Part { shot: Shot { picture, reason }, first, more, data } = part;
+        if first {
+            self.jump(state, picture.offset);
+            state.pace.snapshot_sent(picture.offset, now);
+        }
         Frame::Snapshot(pb::Snapshot {
             channel: self.channel.get(),
             epoch: self.feed.epoch.get(),
-            offset: offset.get(),
-            size: Some(size.into()),
+            offset: picture.offset.get(),
+            size: Some(picture.size.into()),
             reason: reason_to_pb(Some(reason)),
-            more: false,
-            data: Bytes::from_static(tail::RESET),
+            more,
+            data,
         })
     }
 
-    fn jump(&self, state: &mut State, offset: Offset) -> Size {
+    fn jump(&self, state: &mut State, offset: Offset) {
         state.pace.jump(offset);
-        let size = self.feed.size_at(offset, self.session.size());
-        state.sized = size.number;
+        state.sized = self.feed.size_at(offset, self.session.size()).number;
         if state.pace.drives {
             self.feed.driver_was_sent(offset);
         }
-        size.at.size
     }
 
     fn resized(&self, size: Sized) -> Frame {
@@ -343,10 +423,7 @@ impl Viewer {
 
     fn exited(&self, state: &mut State) -> Turn {
         // Who is fed no output hears of it all the same.
-        let shown = |ended: Offset| {
-            let all = state.snapshot.is_none() && ended <= state.pace.sent();
-            all || state.pace.tier() == Tier::Events
-        };
+        let shown = |ended: Offset| ended <= state.pace.sent() || state.pace.tier() == Tier::Events;
         let due = self.feed.ended().filter(|ended| !state.told_exit && shown(ended.offset));
         let Some(ended) = due else { return Turn::Nothing };
         state.told_exit = true;

@@ -21,7 +21,11 @@ pub struct Memory {
     pub epoch: u64,
     /// All output before this it has.
     pub offset: u64,
-    /// Everything that it was sent as output, from the first attachment's offset on.
+    /// The last snapshot.
+    pub screen: Vec<u8>,
+    /// A part of it is missing.
+    pub incomplete: bool,
+    /// Everything that it was sent as output since then, or since the first attachment's offset.
     pub output: Vec<u8>,
     /// All input that it has sent.
     pub input: u64,
@@ -40,6 +44,8 @@ impl Memory {
             attempt: 1,
             epoch: 0,
             offset: 0,
+            screen: Vec::new(),
+            incomplete: false,
             output: Vec::new(),
             input: 0,
             written: 0,
@@ -142,11 +148,16 @@ impl Terminal {
                 self.memory.output.extend_from_slice(data);
                 self.acknowledge().await?;
             }
-            Incoming::Frame(ServerFrame::Snapshot { channel, offset, .. })
+            Incoming::Frame(ServerFrame::Snapshot { channel, offset, more, data, .. })
                 if *channel == self.channel =>
             {
-                self.memory.offset = offset.get();
-                self.memory.output.clear();
+                let memory = &mut self.memory;
+                if !std::mem::replace(&mut memory.incomplete, *more) {
+                    memory.screen.clear();
+                }
+                memory.screen.extend_from_slice(data);
+                memory.offset = offset.get();
+                memory.output.clear();
             }
             Incoming::Frame(ServerFrame::InputAck { channel, offset, .. })
                 if *channel == self.channel =>
@@ -204,7 +215,7 @@ impl Terminal {
         read.with_context(|| format!("printed so far: {:?}", self.tail()))
     }
 
-    /// Reads until a text was printed.
+    /// Reads until a text was printed, or shown by the last snapshot.
     ///
     /// # Errors
     /// If it was not in time.
@@ -213,9 +224,10 @@ impl Terminal {
         self.read_until(text, |memory| {
             // What was searched before is not searched again: a flood would take for ever.
             let from = searched.min(memory.output.len());
-            let found = memory.output[from..].windows(wanted.len()).any(|window| window == wanted);
+            let shows = |bytes: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
+            let found = shows(&memory.output[from..]) || shows(&memory.screen);
             searched = memory.output.len().saturating_sub(wanted.len() - 1);
-            found
+            found && !memory.incomplete
         })
         .await
     }
@@ -231,7 +243,7 @@ impl Terminal {
     /// The end of what was printed.
     #[must_use]
     pub fn tail(&self) -> String {
-        let from = self.memory.output.len().saturating_sub(2000);
-        String::from_utf8_lossy(&self.memory.output[from..]).into_owned()
+        let all = [&self.memory.screen[..], &self.memory.output].concat();
+        String::from_utf8_lossy(&all[all.len().saturating_sub(2000)..]).into_owned()
     }
 }

@@ -157,6 +157,63 @@ pub enum EventKind {
         /// How now.
         tier: Tier,
     },
+    /// The program rang.
+    Bell,
+    /// The program named its window.
+    Title {
+        /// So.
+        title: String,
+    },
+    /// The shell is in another directory.
+    Cwd {
+        /// This one.
+        path: String,
+    },
+    /// How far the program is.
+    Progress {
+        /// `normal`, `error`, `indeterminate` or `paused`; absent when nothing is under way any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<String>,
+        /// Of 100, if it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        percent: Option<u32>,
+    },
+    /// The program has something to say to its user.
+    Notification {
+        /// In short; may be empty.
+        title: String,
+        /// In full.
+        body: String,
+    },
+    /// The shell began a command.
+    CommandStarted,
+    /// The shell's command ended.
+    CommandFinished {
+        /// Its exit code, if the shell said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+    },
+}
+
+impl EventKind {
+    /// Is it news of the program, which the next of its kind makes out of date?
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        match self {
+            Self::Bell
+            | Self::Title { .. }
+            | Self::Cwd { .. }
+            | Self::Progress { .. }
+            | Self::Notification { .. }
+            | Self::CommandStarted
+            | Self::CommandFinished { .. } => true,
+            Self::Resized { .. }
+            | Self::Driver { .. }
+            | Self::Exited { .. }
+            | Self::Status { .. }
+            | Self::Tier { .. } => false,
+        }
+    }
 }
 
 /// A server's message with the id of the request that it answers.

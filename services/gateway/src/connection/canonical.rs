@@ -10,7 +10,7 @@ use termfleet_proto::{
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Attempt, ChannelId, ClientId, Epoch, Offset},
-    limits::{CHANNELS_PER_SOCKET, Size},
+    limits::{CHANNELS_PER_SOCKET, SNAPSHOT_ROWS, Size},
     role::Operation,
 };
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use super::{
     Connection,
     close::Closing,
     errand::{self, Outcome},
-    seats::{Channel, Pending, SNAPSHOT_ROWS, Seat, Wish},
+    seats::{Channel, Pending, Seat, Wish},
     tell::About,
     trace,
     typing::Typing,

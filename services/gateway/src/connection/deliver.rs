@@ -116,8 +116,8 @@ impl Connection {
             seat.printed_at = Some(tokio::time::Instant::now());
         }
         if let Some(screen) = &mut seat.screen {
-            let text = screen.output(offset, &data, seat.driver);
-            return self.say_output(key, text.as_deref(), end);
+            let text = screen.output(&data);
+            return self.say_output(key, Some(&text), end);
         }
         let Some(channel) = seat.channel else { return Ok(()) };
         self.put(&ServerFrame::Output { channel, offset, data });
@@ -245,7 +245,16 @@ impl Connection {
                 seat.told_forbidden = false;
             }
             EventKind::Status { status, .. } => seat.status.clone_from(status),
-            EventKind::Resized { .. } | EventKind::Exited { .. } | EventKind::Tier { .. } => {}
+            EventKind::Resized { .. }
+            | EventKind::Exited { .. }
+            | EventKind::Tier { .. }
+            | EventKind::Bell
+            | EventKind::Title { .. }
+            | EventKind::Cwd { .. }
+            | EventKind::Progress { .. }
+            | EventKind::Notification { .. }
+            | EventKind::CommandStarted
+            | EventKind::CommandFinished { .. } => {}
         }
         let (channel, session_id, name) = (seat.channel, seat.session_id(), seat.name.clone());
         let exited = matches!(event, EventKind::Exited { .. });
@@ -319,9 +328,6 @@ fn note_attached(seat: &mut Seat, attached: &Attached) {
     seat.head = attached.head;
     seat.status.clone_from(&attached.status);
     seat.told_forbidden = false;
-    if let Some(screen) = &mut seat.screen {
-        screen.attached(attached);
-    }
 }
 
 /// Did the session end, or was only the way to it lost?

@@ -16,9 +16,6 @@ use tokio::time::Instant;
 use super::{screen::Screen, tiers::Place, typing::Typing, voice::Named};
 use crate::upstream::{Attachment, SeatKey, Token};
 
-/// Rows of scrollback that a client gets that does not say how many (`byte-lane.md` §3).
-pub(super) const SNAPSHOT_ROWS: u32 = 500;
-
 /// How far apart sizes go on that come faster than messages may: as often as a worker applies them
 /// (`byte-lane.md` §7).
 const LATE_SIZE_EVERY: Duration = Duration::from_millis(50);

@@ -155,7 +155,7 @@ impl Connection {
             limits,
             heartbeat_ms: PING_INTERVAL.as_millis() as u64,
             resume_ticket,
-            answers_queries: false,
+            answers_queries: true,
         };
         self.tell(id, None, welcome)
     }

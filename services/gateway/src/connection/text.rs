@@ -19,7 +19,7 @@ use termfleet_runtime::clock;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Attempt, ClientId, SessionId},
-    limits::Size,
+    limits::{SNAPSHOT_ROWS, Size},
     record::Session,
     role::Operation,
 };
@@ -31,7 +31,7 @@ use super::{
     close::Closing,
     errand::{self, Outcome},
     screen::Screen,
-    seats::{Channel, Pending, SNAPSHOT_ROWS, Seat, Wish},
+    seats::{Channel, Pending, Seat, Wish},
     tell::About,
     trace,
     typing::Typing,

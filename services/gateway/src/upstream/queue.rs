@@ -1,7 +1,7 @@
 //! What waits for one seat of a socket: a few slots for answers and marks, which only their newest
 //! value matters for, and a queue of bytes and events in the order of the session.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem::discriminant};
 
 use bytes::{Bytes, BytesMut};
 use termfleet_proto::ws::v1::EventKind;
@@ -102,6 +102,11 @@ impl Queue {
     }
 
     fn push_other(&mut self, other: Delivery) -> Result<(), Overfull> {
+        if let Delivery::Event(event) = &other
+            && event.is_news()
+        {
+            self.items.retain(|item| !is_same_news(item, event));
+        }
         let is_end = matches!(other, Delivery::Detached(_) | Delivery::AttachRefused(_));
         if self.items.len() >= SEAT_ITEMS && !is_end {
             return Err(Overfull);
@@ -286,5 +291,13 @@ impl Run {
         whole.extend_from_slice(&self.first);
         whole.unsplit(std::mem::take(&mut self.rest));
         (self.offset, whole.freeze())
+    }
+}
+
+/// Does it wait to say something of that kind, which is out of date then?
+fn is_same_news(item: &Item, event: &EventKind) -> bool {
+    match item {
+        Item::Other(Delivery::Event(other)) => discriminant(other) == discriminant(event),
+        Item::Other(_) | Item::Output(_) => false,
     }
 }

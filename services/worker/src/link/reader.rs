@@ -8,7 +8,7 @@ use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
     ids::{Attempt, Epoch, Offset, SessionId},
-    limits::{MAX_INPUT_BYTES, Size},
+    limits::{MAX_INPUT_BYTES, SNAPSHOT_ROWS, Size},
     role::{Actor, Operation},
 };
 use tonic::Streaming;
@@ -103,8 +103,7 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
         offset,
         tier,
         size,
-        // Snapshots have no scrollback until screens exist.
-        snapshot_rows: _,
+        snapshot_rows,
         watch_only,
         traceparent,
     } = frame;
@@ -120,9 +119,10 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
     let size = size.map(Size::try_from).transpose().map_err(admit::malformed)?;
     let client = client_id.parse().map_err(|_| bad("clientId"))?;
     let (attempt, tier) = (Attempt::new(attempt), Tier::from_frame(tier));
+    let rows = snapshot_rows.min(SNAPSHOT_ROWS);
     let span = tracing::debug_span!("attach", "otel.kind" = "server", session = %id);
     traces::continue_from(&span, traceparent.as_deref());
-    Ok((id, Attach { actor, client, attempt, at, tier, size, watch_only, span }))
+    Ok((id, Attach { actor, client, attempt, at, tier, size, rows, watch_only, span }))
 }
 
 /// Why a session that is not here cannot be attached to.

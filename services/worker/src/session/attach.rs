@@ -1,6 +1,6 @@
 //! Who is attached: attaching, going on from an offset, leaving (`byte-lane.md` §2).
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use termfleet_proto::{convert::reason_to_pb, worker_v1 as pb, ws::frame::Reason};
 use termfleet_ptyhost::client::Refused;
@@ -23,9 +23,10 @@ use super::{
 };
 use crate::{
     admit,
+    keeper::Ask,
     link::Request,
-    tail,
-    viewer::{Permit, Seed, Start, Tier, Told, Viewer},
+    screen::Picture,
+    viewer::{Seed, Start, Tier, Told, Viewer},
 };
 
 /// When to attach again to a session whose shell is being replaced, or whose owner is in doubt.
@@ -53,8 +54,27 @@ pub(super) struct Attachment {
     /// Input without offsets that waits for the window.
     pub(super) held: Held,
     pub(super) echo: Echo,
+    /// Input that interrupts the program ends here, and is not written yet.
+    pub(super) interrupts_at: Option<Offset>,
     /// What it knows of the seat: whether it drives, and whether anybody does.
     pub(super) told_seat: (bool, bool),
+    /// Answers that wait for a picture of the screen, in the order of their requests.
+    pub(super) awaited: VecDeque<Awaited>,
+}
+
+/// A request whose answer says where output goes on.
+pub(super) struct Awaited {
+    pub(super) request: Request,
+    wish: Wish,
+}
+
+/// Where output can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// With the bytes from this offset on.
+    Bytes(Offset),
+    /// With a picture of the screen, for this reason.
+    Picture(Reason),
 }
 
 /// A client that may attach.
@@ -64,12 +84,13 @@ struct Admitted {
     attempt: Attempt,
     may_type: bool,
     size: Option<Size>,
+    rows: u32,
     marks: Marks,
 }
 
 impl Attachment {
     fn new(admitted: Admitted, viewer: Arc<Viewer>, told_seat: (bool, bool)) -> Self {
-        let Admitted { who, lane, attempt, may_type, size, marks } = admitted;
+        let Admitted { who, lane, attempt, may_type, size, rows: _, marks } = admitted;
         Self {
             viewer,
             who,
@@ -83,7 +104,9 @@ impl Attachment {
             refused: false,
             held: Held::default(),
             echo: Echo::new(marks.written),
+            interrupts_at: None,
             told_seat,
+            awaited: VecDeque::new(),
         }
     }
 
@@ -97,7 +120,7 @@ impl Session {
         if let Err(refusal) = self.may_attach(&attach) {
             return request.refuse(&refusal);
         }
-        let Attach { actor, client, attempt, at, tier, size, watch_only, span: _ } = attach;
+        let Attach { actor, client, attempt, at, tier, size, rows, watch_only, span: _ } = attach;
         let lane = admit::lane(&actor.user, &client);
         let who = Driver { user: actor.user, client };
         let may_type = !watch_only
@@ -113,7 +136,7 @@ impl Session {
         if let Some(size) = size.filter(|_| drives) {
             self.want_size(size).await;
         }
-        let admitted = Admitted { who, lane, attempt, may_type, size, marks };
+        let admitted = Admitted { who, lane, attempt, may_type, size, rows, marks };
         self.open(admitted, (at, tier), drives, request);
         self.seat_changed().await;
         self.pace().await;
@@ -127,21 +150,59 @@ impl Session {
         drives: bool,
         request: Request,
     ) {
-        let start = self.start_at(at);
+        let wish = self.wish(at);
         let link = request.link().clone();
         let number = self.next_number();
-        let seed = self.seed(number, start, drives, tier);
+        let seed = self.seed(number, admitted.rows, drives, tier);
         let Some(viewer) = link.channel(|channel| Viewer::new(seed, channel, link.clone())) else {
             // Its gateway was lost on the way, which the client will hear from another one.
             let now = self.seat_ms();
             self.seat.lose(&admitted.who, now);
             return;
         };
-        let (request, permit) = request.into_parts();
         let told_seat = (drives, self.seat.driver().is_some());
-        let attachment = Attachment::new(admitted, viewer, told_seat);
-        let attached = self.attached(&attachment, start, Some(request), None);
-        self.join(attachment, attached, permit);
+        self.join(Attachment::new(admitted, viewer, told_seat));
+        self.answer_where(number, wish, request);
+    }
+
+    /// Answers where a viewer's output goes on; when there is a picture, if it takes one.
+    fn answer_where(&mut self, number: u64, wish: Wish, request: Request) {
+        let Some(attachment) = self.attachments.get_mut(&number) else { return };
+        match wish {
+            Wish::Bytes(offset) if attachment.awaited.is_empty() => {
+                self.goes_on(number, Start::Recovered(offset), request);
+            }
+            wish => {
+                if attachment.awaited.is_empty() {
+                    self.feed.desk.ask(Ask::session(number, attachment.viewer.rows));
+                }
+                attachment.awaited.push_back(Awaited { request, wish });
+            }
+        }
+    }
+
+    /// There is a picture for a viewer.
+    pub(super) fn pictured(&mut self, epoch: Epoch, number: u64, picture: &Picture) {
+        if epoch != self.feed.epoch {
+            // It has a new channel by now, on which a new shell's output began.
+            return;
+        }
+        let Some(attachment) = self.attachments.get_mut(&number) else { return };
+        for Awaited { request, wish } in std::mem::take(&mut attachment.awaited) {
+            let start = match wish {
+                Wish::Bytes(offset) => Start::Recovered(offset),
+                Wish::Picture(reason) => Start::Snapshot(picture.clone(), reason),
+            };
+            self.goes_on(number, start, request);
+        }
+    }
+
+    fn goes_on(&self, number: u64, start: Start, request: Request) {
+        let Some(attachment) = self.attachments.get(&number) else { return };
+        let (request, permit) = request.into_parts();
+        let attached = self.attached(attachment, &start, Some(request), None);
+        attachment.viewer.start(start);
+        attachment.viewer.tell(Told::Attached(attached, permit));
     }
 
     fn may_attach(&mut self, attach: &Attach) -> Result<(), Refusal> {
@@ -196,16 +257,15 @@ impl Session {
     }
 
     /// Where the output of a client starts that has what it says.
-    fn start_at(&self, at: Option<(Epoch, Offset)>) -> Start {
+    fn wish(&self, at: Option<(Epoch, Offset)>) -> Wish {
         let ring = &self.feed.ring;
-        let reason = match at {
+        Wish::Picture(match at {
             None => Reason::NewClient,
             Some((epoch, _)) if epoch != self.feed.epoch => Reason::NewEpoch,
             Some((_, offset)) if offset > ring.head() => Reason::BadOffset,
             Some((_, offset)) if offset < ring.tail() => Reason::Trimmed,
-            Some((_, offset)) => return Start::Recovered(offset),
-        };
-        Start::Snapshot(tail::start(ring), reason)
+            Some((_, offset)) => return Wish::Bytes(offset),
+        })
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
@@ -213,13 +273,13 @@ impl Session {
         self.last_number
     }
 
-    pub(super) fn seed(&self, number: u64, start: Start, drives: bool, tier: Tier) -> Seed {
+    pub(super) fn seed(&self, number: u64, rows: u32, drives: bool, tier: Tier) -> Seed {
         Seed {
             number,
             session: self.handle.clone(),
             feed: self.feed.clone(),
             metrics: self.context.metrics.clone(),
-            start,
+            rows,
             drives,
             tier,
         }
@@ -228,7 +288,7 @@ impl Session {
     pub(super) fn attached(
         &self,
         attachment: &Attachment,
-        start: Start,
+        start: &Start,
         request: Option<u64>,
         replaces: Option<u64>,
     ) -> pb::Attached {
@@ -250,15 +310,9 @@ impl Session {
         }
     }
 
-    /// From here on it is fed.
-    pub(super) fn join(
-        &mut self,
-        attachment: Attachment,
-        attached: pb::Attached,
-        permit: Option<Permit>,
-    ) {
+    /// It is one of those who are fed, as soon as it is known where that starts.
+    pub(super) fn join(&mut self, attachment: Attachment) {
         let viewer = attachment.viewer.clone();
-        viewer.tell(Told::Attached(attached, permit));
         if attachment.written > Offset::new(0) {
             // What it still holds for sending again was written before it came back.
             let written = attachment.written.get();
@@ -266,19 +320,14 @@ impl Session {
         }
         self.feed.join(viewer.clone());
         self.attachments.insert(viewer.number, attachment);
-        viewer.wake();
     }
 
     pub(super) fn sync(&mut self, number: u64, offset: Option<Offset>, request: Request) {
-        let Some(attachment) = self.attachments.get(&number) else { return };
-        let start = match self.start_at(offset.map(|offset| (self.feed.epoch, offset))) {
-            Start::Snapshot(offset, Reason::NewClient) => Start::Snapshot(offset, Reason::Asked),
-            start => start,
+        let wish = match self.wish(offset.map(|offset| (self.feed.epoch, offset))) {
+            Wish::Picture(Reason::NewClient) => Wish::Picture(Reason::Asked),
+            wish => wish,
         };
-        let (request, permit) = request.into_parts();
-        let attached = self.attached(attachment, start, Some(request), None);
-        attachment.viewer.restart(start);
-        attachment.viewer.tell(Told::Attached(attached, permit));
+        self.answer_where(number, wish, request);
     }
 
     /// A client is to be fed in another way: it is told so, and if it drives the program may have
@@ -334,9 +383,15 @@ impl Session {
 
     /// Tells a client that it is over, and feeds it no more.
     pub(super) fn end_attachment(&mut self, number: u64, goodbye: pb::Detached) {
-        if let Some(attachment) = self.attachments.remove(&number) {
+        let Some(attachment) = self.attachments.remove(&number) else { return };
+        self.feed.leave(&attachment.viewer);
+        if attachment.viewer.is_opening() {
+            // Its client knows of no channel yet: its request is refused instead.
+            attachment.viewer.retire();
+            let refusal = refusal(&goodbye);
+            attachment.awaited.into_iter().for_each(|asked| asked.request.refuse(&refusal));
+        } else {
             attachment.viewer.tell(Told::Detached(goodbye));
-            self.feed.leave(&attachment.viewer);
         }
     }
 
@@ -355,4 +410,10 @@ pub(super) fn detached(refusal: &Refusal) -> pb::Detached {
         reason: refusal.text.clone(),
         ..pb::Detached::default()
     }
+}
+
+/// What a client is told instead whose attachment ended before it began.
+fn refusal(goodbye: &pb::Detached) -> Refusal {
+    let code = goodbye.code.and_then(|code| u16::try_from(code).ok()).and_then(Code::from_number);
+    Refusal::new(code.unwrap_or(Code::ServiceUnavailable), goodbye.reason.clone())
 }

@@ -6,7 +6,7 @@ use termfleet_proto::worker_v1::{self as pb, Action};
 use termfleet_ptyhost::client::SignalTarget;
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::{ClientId, SessionId},
+    ids::{ClientId, Epoch, SessionId},
     state::{Move, Status},
 };
 use termfleet_store::Change;
@@ -66,17 +66,33 @@ impl Session {
         let id = &self.handle.facts().id;
         let (epoch, target) = (self.feed.epoch, SignalTarget::Foreground);
         let sent = self.context.client.signal(id, epoch, target, SIGINT).await;
-        sent.map_err(|refused| refused.code().into())
+        sent.map_err(|refused| refused.code())?;
+        self.skip_backlog(number);
+        Ok(())
     }
 
-    /// A form feed, in a lane of the worker's own: the client's numbers stay its own.
+    /// A form feed, which the program takes for a wish to draw its screen anew.
     async fn clear(&mut self, number: u64) -> Result<(), Refusal> {
         self.may_type(number)?;
         self.seat_changed().await;
         self.handle.active();
+        self.type_itself(Bytes::from_static(FORM_FEED)).await
+    }
+
+    /// Types what a terminal answers.
+    pub(super) async fn answer_query(&mut self, epoch: Epoch, answer: Bytes) {
+        if epoch != self.feed.epoch || !self.alive() {
+            return;
+        }
+        if let Err(refusal) = self.type_itself(answer).await {
+            tracing::debug!(%refusal, session = %self.handle.facts().id, "query not answered");
+        }
+    }
+
+    /// Input in a lane of the worker's own: the clients' numbers stay their own.
+    async fn type_itself(&self, bytes: Bytes) -> Result<(), Refusal> {
         let (id, lane) = (&self.handle.facts().id, own_lane(&self.handle.facts().id));
         let marks = self.lane(&lane, false).await.map_err(|refused| refused.code())?;
-        let bytes = Bytes::from_static(FORM_FEED);
         let client = &self.context.client;
         let sent = client.input(id, self.feed.epoch, &lane, marks.accepted, bytes).await;
         sent.map_err(|_| Code::ServiceUnavailable.into())

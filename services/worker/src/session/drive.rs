@@ -19,6 +19,8 @@ use crate::viewer::{Tier, Told};
 
 /// Sizes are applied at most 20 times a second (`byte-lane.md` §7).
 const RESIZE_EVERY: Duration = Duration::from_millis(50);
+/// How long after a change of columns viewers get a snapshot (`byte-lane.md` §3).
+const REDRAW_AFTER: Duration = Duration::from_millis(250);
 /// A driver that parses nothing for this long while its program waits for it does not drive.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
@@ -28,6 +30,8 @@ pub(super) struct Drive {
     /// The size to apply, once that may be done again.
     wanted: Option<Size>,
     resized_at: Option<Instant>,
+    /// When to send what the columns' change did to the screen, and that size's number.
+    reflow: Option<(Instant, u64)>,
     /// Up to where the lost driver had parsed the output: from there on it is kept for it.
     held_from: Offset,
     /// An earlier process' driver may be on its way back: until then no more output is asked for
@@ -44,6 +48,7 @@ impl Drive {
             pacer: Pacer::default(),
             wanted: None,
             resized_at: None,
+            reflow: None,
             held_from: Offset::new(0),
             adopted_until: adopted.then(|| Instant::now() + hold),
             waiting: None,
@@ -52,8 +57,9 @@ impl Drive {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let resize = self.wanted.map(|_| self.resizable_at());
+        let reflow = self.reflow.map(|(due, _)| due);
         let stalled = self.waiting.map(|(since, _)| since + STALLED_AFTER);
-        [resize, stalled, self.adopted_until].into_iter().flatten().min()
+        [resize, reflow, stalled, self.adopted_until].into_iter().flatten().min()
     }
 
     /// A driver's socket was lost; it has parsed everything before `acked`.
@@ -157,15 +163,31 @@ impl Session {
         let Some(size) = self.drive.wanted.take() else { return };
         self.drive.resized_at = Some(now);
         let id = &self.handle.facts().id;
+        self.feed.desk.hold_at(self.feed.ring.head());
         match self.context.client.resize(id, self.feed.epoch, size).await {
             Ok(offset) => {
+                let reflows = self.handle.size().cols != size.cols;
                 self.handle.set_size(size);
                 self.handle.active();
-                self.feed.resized(SizeAt { offset, size });
+                let number = self.feed.resized(SizeAt { offset, size });
+                if reflows {
+                    self.drive.reflow = Some((now + REDRAW_AFTER, number));
+                }
                 self.note_soon(Change { size: Some(size), ..Change::default() });
             }
             // It has ended meanwhile, or the ptyhost has: its own news says so.
             Err(error) => tracing::debug!(%error, session = %id, "resize refused"),
+        }
+        self.feed.desk.release();
+    }
+
+    /// A while after the columns have changed, viewers get the screen as it is: their terminals
+    /// wrap lines anew by rules of their own.
+    pub(super) fn redraw(&mut self, now: Instant) {
+        let Some((_, number)) = self.drive.reflow.filter(|(due, _)| *due <= now) else { return };
+        self.drive.reflow = None;
+        for attachment in self.attachments.values() {
+            attachment.viewer.redraw(number);
         }
     }
 
@@ -186,7 +208,13 @@ impl Session {
         self.note_waiting(head);
     }
 
+    /// Whoever holds the program back, the ring never overwrites what the screen has yet to read.
     fn allowed(&mut self, head: Offset) -> Offset {
+        let half = self.feed.ring.capacity() / 2;
+        self.wanted_by_seat(head).min(self.feed.desk.read().plus(half))
+    }
+
+    fn wanted_by_seat(&mut self, head: Offset) -> Offset {
         if let Some(sent) = self.pacing_driver().map(|driver| driver.viewer.progress().0) {
             self.drive.adopted_until = None;
             return self.drive.pacer.limit(head, sent);

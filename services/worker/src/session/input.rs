@@ -24,6 +24,8 @@ const ECHO_STEP: Duration = Duration::from_millis(5);
 /// that a paste never stands still for an acknowledgement. One of less leaves with the echo's mark, as
 /// half as many messages then go back for a keystroke.
 const ACK_STEP_BYTES: u64 = INPUT_WINDOW_BYTES / 4;
+/// What interrupts, stops or ends a program from the keyboard: ^C, ^Z and ^\ (`byte-lane.md` §4).
+const INTERRUPTS: [u8; 3] = [0x03, 0x1A, 0x1C];
 /// Input without offsets that may wait for the window: a large paste of a client that cannot be
 /// told to wait. Beyond it, it is refused.
 const MAX_HELD_BYTES: u64 = 256 << 10;
@@ -104,6 +106,14 @@ impl Echo {
     }
 }
 
+impl Attachment {
+    /// Where input ends in its lane, whether its client numbers it or not.
+    fn end_of(&self, offset: Option<Offset>, bytes: &Bytes) -> Offset {
+        let begins = offset.unwrap_or_else(|| self.next.plus(self.held.bytes));
+        begins.plus(bytes.len() as u64)
+    }
+}
+
 impl Session {
     pub(super) async fn input(&mut self, number: u64, offset: Option<Offset>, bytes: Bytes) {
         if let Err(refusal) = self.may_type(number) {
@@ -113,6 +123,8 @@ impl Session {
         self.seat_changed().await;
         self.handle.active();
         let Some(attachment) = self.attachments.get_mut(&number) else { return };
+        let interrupts = bytes.iter().any(|byte| INTERRUPTS.contains(byte));
+        let end = attachment.end_of(offset, &bytes);
         match offset {
             Some(offset) => {
                 if offset <= attachment.next {
@@ -128,6 +140,16 @@ impl Session {
                 let refusal = Refusal::new(Code::InputWindowExceeded, text);
                 self.refuse_input(number, None, refusal);
             }
+        }
+        if interrupts && let Some(attachment) = self.attachments.get_mut(&number) {
+            attachment.interrupts_at = Some(end);
+        }
+    }
+
+    /// The program was interrupted: what it printed before is no longer worth waiting for.
+    pub(super) fn skip_backlog(&self, number: u64) {
+        if let Some(attachment) = self.attachments.get(&number) {
+            attachment.viewer.skip_backlog();
         }
     }
 
@@ -196,6 +218,12 @@ impl Session {
         // Without news it was sent again: its client waits for the answer that it missed.
         if news == 0 || attachment.echo.wrote(attachment.written, Instant::now()) {
             tell_ack(attachment);
+        }
+        // Only now does the program hear of it: a picture made before would be followed by more of
+        // what it printed.
+        if attachment.interrupts_at.is_some_and(|at| at <= attachment.written) {
+            attachment.interrupts_at = None;
+            attachment.viewer.skip_backlog();
         }
         let first_of_lane = !std::mem::replace(&mut attachment.lane_known, true);
         self.handle.typed(news);

@@ -4,7 +4,7 @@
 //! write any more; then the old shell ends and the new one starts; then every viewer gets a new
 //! channel, so that no late frame reaches another shell.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use termfleet_proto::{worker_v1 as pb, ws::frame::Reason};
 use termfleet_ptyhost::client::{SizeAt, Spawn, Spawned};
@@ -26,9 +26,10 @@ use super::{
 };
 use crate::{
     feed::Feed,
+    keeper,
     link::Request,
     spawn,
-    viewer::{Start, Viewer},
+    viewer::{Start, Told, Viewer},
     worker::Context,
 };
 
@@ -114,8 +115,10 @@ impl Session {
         self.ledger.restart(record);
         self.handle.restart_counting();
         self.drive.restart();
+        self.feed.desk.close();
         self.feed = feed.clone();
-        self.handle.set_feed(feed);
+        self.handle.set_feed(feed.clone());
+        keeper::start(&self.context, self.handle.clone(), feed, false);
         self.note_now(Change {
             status: Some(Status::Active),
             process_id: Some(spawned.pid),
@@ -136,11 +139,13 @@ impl Session {
     /// Gives a viewer a new channel.
     fn move_over(&mut self, old: Attachment) {
         let link = old.viewer.link().clone();
+        // One that waits for where it starts knows of no channel: its request is answered now.
+        let opens = old.viewer.is_opening();
         let replaces = old.viewer.retire();
-        let start = Start::Snapshot(Offset::new(0), Reason::NewEpoch);
+        let start = Start::Snapshot(keeper::blank(&self.feed, &self.handle), Reason::NewEpoch);
         let drives = self.seat.is(&old.who);
         let number = self.next_number();
-        let seed = self.seed(number, start, drives, old.viewer.tier());
+        let seed = self.seed(number, old.viewer.rows, drives, old.viewer.tier());
         let Some(viewer) = link.channel(|channel| Viewer::new(seed, channel, link.clone())) else {
             // Its link is over: the word of that finds nobody, so the seat is held from here on.
             let now = self.seat_ms();
@@ -148,18 +153,26 @@ impl Session {
             return;
         };
         let zero = Offset::new(0);
+        let mut awaited = old.awaited;
         let attachment = Attachment {
-            viewer,
+            viewer: viewer.clone(),
             next: zero,
             written: zero,
             lane_known: false,
             refused: false,
             held: Held::default(),
             echo: Echo::new(zero),
+            interrupts_at: None,
+            awaited: VecDeque::new(),
             ..old
         };
-        let attached = self.attached(&attachment, start, None, Some(replaces.get()));
-        self.join(attachment, attached, None);
+        let asked = awaited.pop_front().filter(|_| opens).map(|asked| asked.request.into_parts());
+        let (request, permit) = asked.map_or((None, None), |(asked, permit)| (Some(asked), permit));
+        let replaces = (!opens).then_some(replaces.get());
+        let attached = self.attached(&attachment, &start, request, replaces);
+        self.join(attachment);
+        viewer.start(start);
+        viewer.tell(Told::Attached(attached, permit));
     }
 }
 

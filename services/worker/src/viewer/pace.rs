@@ -177,7 +177,7 @@ impl Pace {
         rested && self.credit.allowance(now) >= self.credit.window(now) / FREE_FOR_SNAPSHOT
     }
 
-    /// It was sent a snapshot of a session that has printed up to `head`.
+    /// It was sent a snapshot of what had been printed up to `head`.
     pub(super) fn snapshot_sent(&mut self, head: Offset, now: Instant) {
         self.last_snapshot = Some(now);
         self.update_to(head, now);

@@ -10,6 +10,7 @@ use termfleet_session::ids::ChannelId;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Tier;
+use crate::keeper::merge;
 
 /// Gives a request's place on its link back when its answer leaves.
 pub(crate) type Permit = OwnedSemaphorePermit;
@@ -33,6 +34,8 @@ pub(crate) enum Told {
     Status(pb::StatusChanged),
     /// It is fed in another way.
     Tier(Tier),
+    /// The program rang, named its window, …
+    Happened(pb::event::Kind),
     /// It is over. Nothing follows.
     Detached(pb::Detached),
 }
@@ -47,6 +50,8 @@ pub(super) struct Words {
     driver: Option<pb::DriverChanged>,
     status: Option<pb::StatusChanged>,
     tier: Option<Tier>,
+    /// At most one of each kind.
+    happened: Vec<pb::event::Kind>,
 }
 
 impl Words {
@@ -58,6 +63,7 @@ impl Words {
             Told::Driver(driver) => self.driver = Some(driver),
             Told::Status(status) => self.merge(status),
             Told::Tier(tier) => self.tier = Some(tier),
+            Told::Happened(kind) => merge(&mut self.happened, kind),
             // The first reason stands.
             Told::Detached(detached) => {
                 self.detached.get_or_insert(detached);
@@ -95,8 +101,12 @@ impl Words {
         } else if let Some(tier) = self.tier.take() {
             let tier = pb::Tier::from(tier).into();
             event(pb::event::Kind::Tier(pb::TierChanged { tier }))
+        } else if let Some(status) = self.status.take() {
+            event(pb::event::Kind::Status(status))
+        } else if self.happened.is_empty() {
+            return None;
         } else {
-            event(pb::event::Kind::Status(self.status.take()?))
+            event(self.happened.remove(0))
         };
         Some((frame, None))
     }

@@ -90,21 +90,28 @@ async fn what_left_the_ring_is_not_promised() {
     let late =
         gateway.attach(&session, &Client::new(&ann(), 2).again(session.epoch.get(), 5)).await;
     assert_eq!((late.attached.recovered, late.attached.reason()), (false, pb::Reason::Trimmed));
-    assert!(end - late.attached.offset <= 64 << 10);
+    assert!(end - late.attached.offset <= 64, "it is the screen as it is now");
     late.shows("done-2").await;
 }
 
 #[tokio::test]
-async fn a_long_history_is_shown_from_the_start_of_a_line() {
+async fn a_new_client_is_shown_the_screen_and_as_much_above_it_as_it_asks_for() {
     let stage = Stage::new().await;
     let (session, gateway) = (stage.create().await, stage.gateway().await);
     let viewer = gateway.attach(&session, &Client::new(&ann(), 1)).await;
     viewer.types("seq -f 'line %.0f' 1 20000; echo done-$((1+1))\n").await;
     viewer.until("the end", |seen| seen.tail().contains("done-2").then_some(())).await;
-    let late = gateway.attach(&session, &Client::new(&ann(), 2)).await;
-    let text = late.shows("done-2").await;
-    assert!(text.starts_with("line "), "{:?}", &text[..20]);
-    assert!(text.len() > 60_000 && text.len() <= 64 << 10);
+    // Of 24 rows the last two are the end's and the prompt's.
+    for (rows, number) in [(0, 2), (499, 3), (500, 4), (501, 5)] {
+        let mut client = Client::new(&ann(), number);
+        client.rows = rows;
+        let late = gateway.attach(&session, &client).await;
+        let text = late.shows("done-2").await;
+        let first = 20_000 - 21 - rows.min(500);
+        assert!(text.contains(&format!("line {first}\r")), "{rows} rows: {text:?}");
+        assert!(!text.contains(&format!("line {}\r", first - 1)), "{rows} rows: {text:?}");
+        assert!(late.seen().output.is_empty(), "the picture is all there is");
+    }
 }
 
 #[tokio::test]

@@ -149,7 +149,8 @@ async fn what_a_lost_driver_had_not_parsed_is_kept_for_it() {
     // More than a ring could have been printed by now, had the seat not been held.
     tokio::time::sleep(Duration::from_millis(500)).await;
     client.stopped = false;
-    let back = gateway.attach(&session, &client.again(session.epoch.get(), 0)).await;
+    let back =
+        gateway.attach(&session, &client.again(session.epoch.get(), lost.attached.offset)).await;
     assert!(back.attached.recovered, "{:?}", back.attached);
     back.until("all of it", |seen| (seen.output.len() > 1_500_000).then_some(())).await;
     assert!(back.seen().snapshots.is_empty());

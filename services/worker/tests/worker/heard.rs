@@ -27,6 +27,8 @@ pub(crate) struct Heard {
 /// What one client has seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
+    /// The last snapshot's bytes.
+    shown: Vec<u8>,
     /// Output since the last snapshot, or since it attached.
     pub(crate) output: Vec<u8>,
     /// The offset of its first byte.
@@ -47,13 +49,21 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// What its terminal was given: the last snapshot and the output after it.
     pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.output).into_owned()
+        String::from_utf8_lossy(&[&self.shown[..], &self.output].concat()).into_owned()
     }
 
-    /// The newest output: looking through all of it again and again would take long.
+    /// The newest of it: looking through all of it again and again would take long.
     pub(crate) fn tail(&self) -> String {
-        String::from_utf8_lossy(&self.output[self.output.len().saturating_sub(300)..]).into_owned()
+        let newest = |bytes: &'_ [u8]| bytes[bytes.len().saturating_sub(2_000)..].to_vec();
+        let bytes = [newest(&self.shown), newest(&self.output)].concat();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Its last snapshot has ended.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.snapshots.last().is_none_or(|part| !part.more)
     }
 
     pub(crate) fn end(&self) -> u64 {
@@ -115,8 +125,15 @@ impl Heard {
             Down::Refused(refused) => self.refused(refused),
             Down::Output(output) => return self.output(&output),
             Down::Snapshot(snapshot) => {
+                assert!(snapshot.data.len() <= 32 << 10, "a part of {}", snapshot.data.len());
                 let seen = self.channel(snapshot.channel);
+                if seen.is_whole() {
+                    seen.shown.clear();
+                } else {
+                    assert_eq!(snapshot.offset, seen.start, "a snapshot within a snapshot");
+                }
                 (seen.start, seen.output) = (snapshot.offset, Vec::new());
+                seen.shown.extend_from_slice(&snapshot.data);
                 seen.snapshots.push(snapshot);
             }
             Down::InputAck(ack) => self.channel(ack.channel).acks.push(ack),
@@ -162,6 +179,7 @@ impl Heard {
         seen.told_tiers.push(attached.tier());
         if attached.recovered {
             (seen.start, seen.output) = (attached.offset, Vec::new());
+            seen.shown.clear();
         }
         if let Some(replaced) = attached.replaces {
             self.channel(replaced).replaced_by = Some(attached.clone());
@@ -183,6 +201,7 @@ impl Heard {
 
     fn output(&mut self, output: &pb::Output) -> Option<(u64, u64)> {
         let seen = self.channel(output.channel);
+        assert!(seen.is_whole(), "output within a snapshot");
         assert_eq!(output.offset, seen.end(), "a gap, or something twice");
         seen.output.extend_from_slice(&output.data);
         seen.longest_frame = seen.longest_frame.max(output.data.len());

@@ -45,17 +45,17 @@ async fn a_flood_goes_on_byte_exact_over_a_worker_that_dies() {
     let mut stage = Stage::new().await;
     let session = stage.create().await;
     let client = Client::new(&ann(), 1);
-    let mut whole = {
+    let (mut whole, end) = {
         let gateway = stage.gateway().await;
         let viewer = gateway.attach(&session, &client).await;
         viewer.input(0, "stty -echo -onlcr; seq 1 300000; echo the-end\n").await;
         viewer.until("output", |seen| (seen.output.len() > 300_000).then_some(())).await;
         stage.kill_worker();
-        viewer.seen().output
+        (viewer.seen().output, viewer.seen().end())
     };
     stage.start_worker().await;
     let gateway = stage.gateway().await;
-    let again = client.again(session.epoch.get(), whole.len() as u64);
+    let again = client.again(session.epoch.get(), end);
     let viewer = gateway.attach(&session, &again).await;
     assert!(viewer.attached.recovered, "what the driver had not parsed was kept for it");
     let ended = |seen: &Seen| seen.tail().contains("\nthe-end\n").then(|| seen.output.clone());

@@ -41,13 +41,6 @@ impl Queries {
         kept
     }
 
-    /// The piece as it is, after what was held back.
-    pub(super) fn pass(&mut self, piece: &[u8]) -> Vec<u8> {
-        let mut kept = mem::take(&mut self.open);
-        kept.extend_from_slice(piece);
-        kept
-    }
-
     /// What was held back and never became whole.
     pub(super) fn finish(&mut self) -> Vec<u8> {
         mem::take(&mut self.open)
@@ -227,13 +220,6 @@ mod tests {
         let kept = queries.strip(&endless);
         assert!(kept.len() + queries.open.len() == endless.len());
         assert!(queries.open.len() <= MOST_BYTES);
-    }
-
-    #[test]
-    fn what_was_held_back_comes_before_what_passes() {
-        let mut queries = Queries::default();
-        assert_eq!(queries.strip(b"a\x1b["), b"a");
-        assert_eq!(queries.pass(b"6n"), b"\x1b[6n");
     }
 
     fn mixed() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {

@@ -147,6 +147,19 @@ fn of_sizes_that_wait_together_the_last_remains() {
 }
 
 #[test]
+fn news_of_a_kind_waits_once_and_in_order() {
+    let inbox = inbox(1);
+    let finished = |code| Delivery::Event(EventKind::CommandFinished { exit_code: Some(code) });
+    for code in 0..2 * SEAT_ITEMS as i32 {
+        inbox.push(1, Delivery::Event(EventKind::CommandStarted)).unwrap();
+        inbox.push(1, finished(code)).unwrap();
+    }
+    inbox.push(1, Delivery::Event(EventKind::CommandStarted)).unwrap();
+    let last = finished(2 * SEAT_ITEMS as i32 - 1);
+    assert_eq!(all(&inbox), [(1, last), (1, Delivery::Event(EventKind::CommandStarted))]);
+}
+
+#[test]
 fn more_than_the_credit_allows_is_an_error_and_an_end_always_fits() {
     let inbox = inbox(1);
     inbox.push(1, output(0, &vec![0; SEAT_BYTES])).unwrap();

@@ -179,5 +179,16 @@ fn event_kind(kind: Kind) -> Result<EventKind, Malformed> {
         Kind::Tier(pb::TierChanged { tier }) => {
             EventKind::Tier { tier: pb::Tier::try_from(tier).map_or(Tier::Live, Into::into) }
         }
+        Kind::Bell(pb::Bell {}) => EventKind::Bell,
+        Kind::Title(pb::Title { title }) => EventKind::Title { title },
+        Kind::Cwd(pb::Cwd { path }) => EventKind::Cwd { path },
+        Kind::Progress(pb::Progress { state, percent }) => EventKind::Progress { state, percent },
+        Kind::Notification(pb::Notification { title, body }) => {
+            EventKind::Notification { title, body }
+        }
+        Kind::CommandStarted(pb::CommandStarted {}) => EventKind::CommandStarted,
+        Kind::CommandFinished(pb::CommandFinished { exit_code }) => {
+            EventKind::CommandFinished { exit_code }
+        }
     })
 }

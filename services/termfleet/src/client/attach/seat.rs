@@ -357,7 +357,17 @@ impl Seat {
                 self.driver = *driver;
                 self.send_size();
             }
-            EventKind::Resized { .. } | EventKind::Status { .. } | EventKind::Tier { .. } => {}
+            // The terminal in which it runs sees what the program prints.
+            EventKind::Resized { .. }
+            | EventKind::Status { .. }
+            | EventKind::Tier { .. }
+            | EventKind::Bell
+            | EventKind::Title { .. }
+            | EventKind::Cwd { .. }
+            | EventKind::Progress { .. }
+            | EventKind::Notification { .. }
+            | EventKind::CommandStarted
+            | EventKind::CommandFinished { .. } => {}
         }
     }
 

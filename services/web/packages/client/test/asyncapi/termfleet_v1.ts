@@ -154,6 +154,19 @@ export const TERMFLEET_V1: Dialect = {
       event("exited", { ...ended, offset: described("All output there will ever be.", count) }),
       event("status", { status: text, previous: text, reason: text }),
       event("tier", { tier }),
+      event("bell", {}),
+      event("title", { title: text }),
+      event("cwd", { path: described("The shell's directory.", text) }),
+      event("progress", {
+        "state?": described(
+          "`normal`, `error`, `indeterminate` or `paused`; absent when nothing is under way any more.",
+          text,
+        ),
+        "percent?": count,
+      }),
+      event("notification", { title: text, body: text }),
+      event("command_started", {}),
+      event("command_finished", { "exitCode?": described("If the shell said so.", whole) }),
     ]),
     subscribed: says("The project as it is; what changes follows.", {
       projectId: project,

@@ -1,0 +1,239 @@
+//! Keeps the screen of one epoch up to date and makes its pictures, as a task of its own: off the
+//! latency path, so that an echo is never behind it (`byte-lane.md` §1).
+//!
+//! It reads the ring by a cursor like a viewer's, a batch at a time, and gives way after each. Whoever
+//! wants a picture asks at the feed's [`Desk`]; it is made when the screen has read what had been
+//! printed when it was asked for. Answers to
+//! programs' queries go to the session, which types them; what happened goes to every viewer.
+mod desk;
+mod news;
+mod start;
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use termfleet_session::{ids::Offset, limits::HISTORY_BYTES};
+use tokio::{
+    select, task,
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::desk::{Ask, Desk};
+pub(crate) use self::news::merge;
+use self::{desk::For, news::News};
+use crate::{
+    feed::Feed,
+    screen::{Picture, Screen},
+    session::{Command, Outcome, SessionHandle},
+    viewer::Told,
+    worker::Context,
+};
+
+/// Bytes that the screen reads before it gives way to whoever else is on this core.
+const BATCH_BYTES: usize = 64 << 10;
+/// How long output after quiet waits for the screen: viewers are sent it first.
+const REST: Duration = Duration::from_millis(4);
+/// A picture beyond this is made again with less scrollback: more would not fit beside a full window
+/// into what a gateway holds for a client.
+const MAX_PICTURE_BYTES: usize = 256 << 10;
+
+/// The task's own.
+struct Keeper {
+    session: SessionHandle,
+    feed: Arc<Feed>,
+    screen: Screen,
+    /// The newest size that the screen has.
+    sized: u64,
+    /// Queries and events before this were an earlier process' to answer and to tell.
+    heard_until: Offset,
+    news: News,
+    stop: CancellationToken,
+}
+
+/// Keeps the screen of an epoch until its desk closes; `adopted` if an earlier process did before.
+pub(crate) fn start(context: &Context, session: SessionHandle, feed: Arc<Feed>, adopted: bool) {
+    let heard_until = if adopted { feed.ring.head() } else { Offset::new(0) };
+    let at = start::start(&feed.ring);
+    let size = feed.size_at(at, session.size());
+    feed.desk.has_read(at);
+    let keeper = Keeper {
+        screen: Screen::new(size.at.size, at, HISTORY_BYTES),
+        sized: size.number,
+        heard_until,
+        news: News::default(),
+        session,
+        feed,
+        stop: context.stop.clone(),
+    };
+    context.tasks.spawn("screen", keeper.run());
+}
+
+/// The screen of a shell that has printed nothing yet.
+pub(crate) fn blank(feed: &Feed, session: &SessionHandle) -> Picture {
+    let size = feed.size_at(Offset::new(0), session.size()).at.size;
+    Screen::new(size, Offset::new(0), 0).snapshot(0)
+}
+
+impl Keeper {
+    async fn run(mut self) {
+        while self.wait().await {
+            let asked = self.feed.desk.take(Instant::now());
+            self.catch_up().await;
+            self.tell().await;
+            self.answer(asked).await;
+        }
+    }
+
+    /// Waits until there is something to do; false when it is over.
+    async fn wait(&mut self) -> bool {
+        if self.unread() >= BATCH_BYTES as u64 {
+            task::yield_now().await;
+            return !self.is_over();
+        }
+        let feed = self.feed.clone();
+        let due = [self.screen.deadline(), self.news.due(), feed.desk.due()];
+        let due = due.into_iter().flatten().min();
+        select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            () = feed.desk.asked() => {}
+            () = feed.desk.printed() => self.rest().await,
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+        }
+        self.screen.tick(Instant::now());
+        !self.is_over()
+    }
+
+    /// Lets viewers be served first, unless somebody waits for a picture or much is unread.
+    async fn rest(&self) {
+        if self.unread() < BATCH_BYTES as u64 {
+            select! {
+                () = self.stop.cancelled() => {}
+                () = self.feed.desk.asked() => {}
+                () = sleep(REST) => {}
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.is_cancelled() || self.feed.desk.is_closed()
+    }
+
+    fn unread(&self) -> u64 {
+        self.readable().since(self.screen.fed())
+    }
+
+    /// Up to where the output can be read whose size is known.
+    fn readable(&self) -> Offset {
+        self.feed.ring.head().min(self.feed.desk.hold())
+    }
+
+    /// Reads what has been printed by now.
+    async fn catch_up(&mut self) {
+        let goal = self.readable();
+        let mut buffer = Vec::new();
+        loop {
+            self.resize();
+            if self.screen.fed() >= goal || self.is_over() {
+                return;
+            }
+            self.read(goal, &mut buffer);
+            self.feed.screen_has_read(self.screen.fed());
+            if self.screen.fed() < goal {
+                task::yield_now().await;
+            }
+        }
+    }
+
+    /// The sizes that hold from here on.
+    fn resize(&mut self) {
+        while let Some(next) = self.feed.size_after(self.sized)
+            && next.at.offset <= self.screen.fed()
+        {
+            self.sized = next.number;
+            self.screen.resize(next.at.size);
+        }
+    }
+
+    /// Reads one batch: not past the goal, nor past a change of the size.
+    fn read(&mut self, goal: Offset, buffer: &mut Vec<u8>) {
+        let from = self.screen.fed();
+        let next_size = self.feed.size_after(self.sized).map(|next| next.at.offset);
+        let heard = Some(self.heard_until).filter(|until| *until > from);
+        let until = [Some(goal), next_size, heard].into_iter().flatten().min().unwrap_or(goal);
+        // It is at most a batch.
+        buffer.resize(until.since(from).min(BATCH_BYTES as u64) as usize, 0);
+        match self.feed.ring.read_at(from, buffer) {
+            Ok(copied) => self.feed_screen(&buffer[..copied]),
+            Err(trimmed) => {
+                tracing::error!(?trimmed, session = %self.session.facts().id, "the screen fell behind");
+                self.begin_at(start::start(&self.feed.ring));
+            }
+        }
+        if self.screen.fed() <= self.heard_until {
+            self.screen.take_replies();
+            self.screen.take_events();
+        }
+    }
+
+    /// A program's output must never end its session: a screen that breaks is begun anew behind it.
+    fn feed_screen(&mut self, bytes: &[u8]) {
+        let (from, now) = (self.screen.fed(), Instant::now());
+        let fed = catch_unwind(AssertUnwindSafe(|| self.screen.feed(bytes, now)));
+        if fed.is_err() {
+            tracing::error!(session = %self.session.facts().id, %from, "the screen broke");
+            self.begin_at(from.plus(bytes.len() as u64));
+        }
+    }
+
+    fn begin_at(&mut self, at: Offset) {
+        let size = self.feed.size_at(at, self.session.size());
+        self.sized = size.number;
+        self.screen = Screen::new(size.at.size, at, HISTORY_BYTES);
+    }
+
+    /// Hands on what the screen has to say.
+    async fn tell(&mut self) {
+        let replies = self.screen.take_replies();
+        if !replies.is_empty() {
+            let answered = Outcome::Queried(self.feed.epoch, Bytes::from(replies));
+            self.session.send(Command::Outcome(answered)).await;
+        }
+        self.news.add(self.screen.take_events());
+        for kind in self.news.take(Instant::now()) {
+            self.feed.tell_all(|| Told::Happened(kind.clone()));
+        }
+    }
+
+    /// Makes the pictures that were asked for: one for all who want the same.
+    async fn answer(&self, asked: Vec<Ask>) {
+        let mut pictures = BTreeMap::new();
+        for Ask { of, rows, .. } in asked {
+            let picture = pictures.entry(rows).or_insert_with(|| self.picture(rows)).clone();
+            match of {
+                For::Viewer(viewer, reason) => viewer.show(picture, reason),
+                For::Session(number) => {
+                    let pictured = Outcome::Pictured(self.feed.epoch, number, picture);
+                    self.session.send(Command::Outcome(pictured)).await;
+                }
+            }
+        }
+    }
+
+    fn picture(&self, rows: u32) -> Picture {
+        let mut rows = rows;
+        loop {
+            let picture = self.screen.snapshot(rows);
+            if picture.data.len() <= MAX_PICTURE_BYTES || rows == 0 {
+                return picture;
+            }
+            rows /= 4;
+        }
+    }
+}

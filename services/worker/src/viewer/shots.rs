@@ -1,0 +1,108 @@
+//! Snapshots on their way to one viewer, in parts: the one that is being sent is sent to its end,
+//! and of those that come meanwhile the newest is next.
+
+use bytes::Bytes;
+use termfleet_proto::ws::frame::Reason;
+use termfleet_session::limits::MAX_FRAME_BYTES;
+
+use crate::screen::Picture;
+
+/// A picture, and why it is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Shot {
+    pub(super) picture: Picture,
+    pub(super) reason: Reason,
+}
+
+/// A part of one.
+pub(super) struct Part {
+    pub(super) shot: Shot,
+    /// It is the first.
+    pub(super) first: bool,
+    /// Another one follows.
+    pub(super) more: bool,
+    pub(super) data: Bytes,
+}
+
+/// What waits.
+#[derive(Debug, Default)]
+pub(super) struct Shots {
+    /// What is being sent, and how much of it was.
+    begun: Option<(Shot, usize)>,
+    next: Option<Shot>,
+}
+
+impl Shots {
+    pub(super) fn put(&mut self, shot: Shot) {
+        self.next = Some(shot);
+    }
+
+    /// What was not begun is out of date; answers why it was to be sent.
+    pub(super) fn drop_next(&mut self) -> Option<Reason> {
+        self.next.take().map(|shot| shot.reason)
+    }
+
+    /// The rest of what was begun.
+    pub(super) fn rest(&mut self) -> Option<Part> {
+        let (shot, sent) = self.begun.take()?;
+        Some(self.part(shot, sent))
+    }
+
+    /// The first part of what is next.
+    pub(super) fn begin(&mut self) -> Option<Part> {
+        let shot = self.next.take()?;
+        Some(self.part(shot, 0))
+    }
+
+    fn part(&mut self, shot: Shot, from: usize) -> Part {
+        let until = shot.picture.data.len().min(from + MAX_FRAME_BYTES);
+        let (data, more) = (shot.picture.data.slice(from..until), until < shot.picture.data.len());
+        self.begun = more.then(|| (shot.clone(), until));
+        Part { shot, first: from == 0, more, data }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Parts at, below and above their bound.
+    use termfleet_session::{ids::Offset, limits::DEFAULT_SIZE};
+
+    use super::*;
+
+    fn shot(bytes: usize, offset: u64) -> Shot {
+        let data = Bytes::from(vec![b'x'; bytes]);
+        let picture = Picture { offset: Offset::new(offset), size: DEFAULT_SIZE, data };
+        Shot { picture, reason: Reason::Asked }
+    }
+
+    fn parts(bytes: usize) -> Vec<(usize, bool)> {
+        let mut shots = Shots::default();
+        shots.put(shot(bytes, 0));
+        let first = shots.begin();
+        let rest = std::iter::from_fn(|| shots.rest());
+        first.into_iter().chain(rest).map(|part| (part.data.len(), part.more)).collect()
+    }
+
+    #[test]
+    fn a_snapshot_is_sent_in_frames_of_at_most_32_kib() {
+        const MOST: usize = MAX_FRAME_BYTES;
+        assert_eq!(parts(MOST - 1), [(MOST - 1, false)]);
+        assert_eq!(parts(MOST), [(MOST, false)]);
+        assert_eq!(parts(MOST + 1), [(MOST, true), (1, false)]);
+        assert_eq!(parts(2 * MOST + 5), [(MOST, true), (MOST, true), (5, false)]);
+        assert_eq!(parts(0), [(0, false)]);
+    }
+
+    #[test]
+    fn the_newest_is_next_and_what_was_begun_is_ended() {
+        let mut shots = Shots::default();
+        shots.put(shot(MAX_FRAME_BYTES + 1, 1));
+        assert!(shots.begin().unwrap().more);
+        shots.put(shot(1, 2));
+        shots.put(shot(1, 3));
+        assert_eq!(shots.rest().unwrap().shot.picture.offset, Offset::new(1));
+        assert!(shots.rest().is_none());
+        assert_eq!(shots.begin().unwrap().shot.picture.offset, Offset::new(3));
+        assert!(shots.rest().is_none() && shots.begin().is_none());
+    }
+}
