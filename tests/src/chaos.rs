@@ -199,6 +199,8 @@ async fn join(client: TcpStream, server: TcpStream, up: Lane, down: Lane) {
         for half in [up, down] {
             // Reset, and not closed: what is under way is lost.
             let _ = half.as_ref().set_zero_linger();
+            // Dropped, it would end properly first.
+            half.forget();
         }
     }
 }
