@@ -197,6 +197,16 @@ pub struct PatchSession {
     pub labels: Option<BTreeMap<String, String>>,
 }
 
+/// Rows that have left a session's screen, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RowPage {
+    /// The rows.
+    pub lines: Vec<String>,
+    /// There are older ones: ask again with this. Absent on the oldest page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+}
+
 /// An answer that carries one session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OneSession {

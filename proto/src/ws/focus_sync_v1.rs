@@ -71,7 +71,7 @@ pub fn write(
             "sync_complete"
         }
         // Whoever knows the focus says it with `Path`, which this dialect has the word for.
-        Tell::Gap { .. } | Tell::Measures(_) => return None,
+        Tell::Gap { .. } | Tell::Measures(_) | Tell::History { .. } => return None,
         Tell::Message { id: _, message } => message_of(&mut said, message)?,
     };
     said.insert("type".to_owned(), kind.into());
@@ -136,6 +136,8 @@ fn message_of(said: &mut Map<String, Value>, message: &ServerMessage) -> Option<
         | ServerMessage::Focused { .. }
         | ServerMessage::Subscribed { .. }
         | ServerMessage::Unsubscribed { .. }
+        | ServerMessage::History { .. }
+        | ServerMessage::Checked { .. }
         | ServerMessage::SessionCreated { .. }
         | ServerMessage::SessionUpdated { .. }
         | ServerMessage::SessionClosed { .. }

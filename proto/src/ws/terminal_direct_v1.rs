@@ -43,7 +43,9 @@ pub fn write(name: Option<&str>, tell: Tell<'_>, now_ms: u64) -> Option<String> 
         }
         Tell::Message { id: _, message } => message_of(&mut said, message)?,
         // Words of another dialect.
-        Tell::Path { .. } | Tell::Synced { .. } | Tell::Measures(_) => return None,
+        Tell::Path { .. } | Tell::Synced { .. } | Tell::Measures(_) | Tell::History { .. } => {
+            return None;
+        }
     };
     said.insert("type".to_owned(), kind.into());
     if let Some(name) = name {
@@ -110,6 +112,8 @@ fn message_of(said: &mut Map<String, Value>, message: &ServerMessage) -> Option<
         | ServerMessage::FocusUpdate { .. }
         | ServerMessage::Subscribed { .. }
         | ServerMessage::Unsubscribed { .. }
+        | ServerMessage::History { .. }
+        | ServerMessage::Checked { .. }
         | ServerMessage::SessionCreated { .. }
         | ServerMessage::SessionUpdated { .. }
         | ServerMessage::SessionClosed { .. }

@@ -71,7 +71,12 @@ fn said(fields: &Fields, name: Option<&str>) -> Result<Said, BadText> {
             let expected_version = version.map(FocusVersion::new);
             Ok(Said::Focus { focused: focus.truth("focused")?, expected_version })
         }
-        "request_history" => Ok(Said::History),
+        "request_history" => {
+            let payload = fields.object("payload")?;
+            let (lines, before) =
+                (payload.optional_number("lines")?, payload.optional_number("before")?);
+            Ok(Said::History { lines, before })
+        }
         "subscribe" => Ok(Said::Subscribe { project: project(fields)? }),
         _ => Err(BadText::UnknownType),
     }
@@ -103,6 +108,7 @@ fn project(fields: &Fields) -> Result<ProjectId, BadText> {
 pub fn write(form: Form, name: Option<&str>, tell: Tell<'_>, now_ms: u64) -> Option<String> {
     let (kind, payload) = match tell {
         Tell::Output(data) => ("output", Value::from(data)),
+        Tell::History { text, .. } => ("output", Value::from(text)),
         Tell::Gap { status, reason } => {
             ("status_change", json!({ "status": status, "previous": status, "reason": reason }))
         }
@@ -117,6 +123,12 @@ pub fn write(form: Form, name: Option<&str>, tell: Tell<'_>, now_ms: u64) -> Opt
         envelope.insert(form.field().to_owned(), name.into());
     }
     envelope.insert("payload".to_owned(), payload);
+    if let Tell::History { before, .. } = tell {
+        envelope.insert("history".to_owned(), true.into());
+        if let Some(before) = before {
+            envelope.insert("before".to_owned(), before.into());
+        }
+    }
     envelope.insert("timestamp".to_owned(), now_ms.into());
     Some(Value::Object(envelope).to_string())
 }
@@ -191,6 +203,8 @@ fn message_of(id: Option<&str>, message: &ServerMessage) -> Option<(&'static str
         | ServerMessage::Focused { .. }
         | ServerMessage::Subscribed { .. }
         | ServerMessage::Unsubscribed { .. }
+        | ServerMessage::History { .. }
+        | ServerMessage::Checked { .. }
         | ServerMessage::Draining { .. }
         | ServerMessage::TokenExpiring { .. }
         | ServerMessage::AuthRefreshed { .. }

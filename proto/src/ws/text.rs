@@ -71,8 +71,15 @@ pub enum Said {
     Sync,
     /// Is anybody there?
     Heartbeat,
-    /// Older output.
-    History,
+    /// Rows that have left the screen.
+    History {
+        /// How many, at most; as many as one answer holds if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lines: Option<u64>,
+        /// Only rows before this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
+    },
     /// Hear of a project's sessions.
     Subscribe {
         /// Which project.
@@ -92,6 +99,13 @@ pub enum Tell<'a> {
     },
     /// Output.
     Output(&'a str),
+    /// Rows that have left the screen, and where the ones before them begin.
+    History {
+        /// The rows, with line feeds between them.
+        text: &'a str,
+        /// What to ask with for older ones, if there are any.
+        before: Option<u64>,
+    },
     /// The gateway's own way to the session stands, or does not.
     Path {
         /// How it is.

@@ -206,10 +206,20 @@ pub enum ClientMessage {
         /// Which project.
         project_id: ProjectId,
     },
-    /// Older lines.
+    /// Rows that have left the screen.
     History {
         /// The session's id or alias.
         session_id: String,
+        /// Only rows before this one; absent: the newest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
+        /// How many, at most.
+        lines: u64,
+    },
+    /// Is the client's screen the session's?
+    Check {
+        /// The attachment.
+        channel: ChannelId,
     },
     /// A fresh token.
     AuthRefresh {

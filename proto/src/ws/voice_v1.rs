@@ -203,8 +203,10 @@ impl Envelope<'_> {
             Tell::Output(data) => ("output", Value::from(data)),
             Tell::Gap { status, reason } => ("status_change", changed(status, status, reason)),
             Tell::Message { id: _, message } => message_of(message)?,
-            // They are of focus, and told to clients that view it.
-            Tell::Path { .. } | Tell::Synced { .. } | Tell::Measures(_) => return None,
+            // Told to clients of other dialects alone.
+            Tell::Path { .. } | Tell::Synced { .. } | Tell::Measures(_) | Tell::History { .. } => {
+                return None;
+            }
         };
         Some(self.write(kind, payload, None))
     }
@@ -302,6 +304,8 @@ fn message_of(message: &ServerMessage) -> Option<(&'static str, Value)> {
         | ServerMessage::FocusUpdate { .. }
         | ServerMessage::Subscribed { .. }
         | ServerMessage::Unsubscribed { .. }
+        | ServerMessage::History { .. }
+        | ServerMessage::Checked { .. }
         | ServerMessage::SessionCreated { .. }
         | ServerMessage::SessionUpdated { .. }
         | ServerMessage::SessionClosed { .. }

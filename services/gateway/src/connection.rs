@@ -33,6 +33,7 @@ mod deliver;
 mod focus;
 mod measures;
 mod questions;
+mod reading;
 mod screen;
 mod tell;
 mod tiers;

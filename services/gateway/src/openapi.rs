@@ -32,6 +32,8 @@ use crate::rest;
         rest::focus::read,
         rest::focus::set,
         rest::focus::put,
+        rest::screen::screen,
+        rest::screen::history,
         rest::measures::session,
         rest::measures::system,
         rest::measures::alerts,

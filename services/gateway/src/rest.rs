@@ -23,6 +23,7 @@ mod extract;
 pub(crate) mod focus;
 pub(crate) mod measures;
 pub(crate) mod projects;
+pub(crate) mod screen;
 pub(crate) mod tickets;
 pub(crate) mod workers;
 
@@ -36,6 +37,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
         .route("/api/terminal/sessions/{id}", routing::get(read).patch(patch).delete(close))
         .merge(focus::router())
         .merge(projects::router())
+        .merge(screen::router())
         .route("/api/terminal/tickets", routing::post(tickets::issue))
         .merge(measures::router())
         .merge(workers::router())

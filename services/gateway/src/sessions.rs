@@ -33,8 +33,12 @@ mod ending;
 mod focus;
 mod live;
 mod projects;
+mod screen;
 
-pub use self::projects::{Counts, Projects};
+pub use self::{
+    projects::{Counts, Projects},
+    screen::RowsPage,
+};
 
 /// When a request that came again should look for the session of the first: a shell starts within
 /// a second, on a busy machine too.

@@ -102,6 +102,17 @@ pub struct Described {
     pub viewers: u32,
 }
 
+/// Which rows of those that have left a screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows {
+    /// Only those before this one; the newest if absent.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub lines: u32,
+    /// Without escape sequences.
+    pub plain: bool,
+}
+
 /// The workers of a gateway.
 #[derive(Debug)]
 pub struct Upstream {
@@ -285,6 +296,48 @@ impl Upstream {
         let response = called(client.describe(traced(request))).await?;
         let pb::DescribeResponse { record, cpu_ms, memory_bytes, viewers } = response;
         Ok(Described { record: session(record)?, cpu_ms, memory_bytes, viewers })
+    }
+
+    /// Reads a session's screen, shown as asked for.
+    ///
+    /// # Errors
+    /// The worker's refusal, or why there was no answer.
+    pub async fn screen(
+        &self,
+        record: &Session,
+        actor: &Actor,
+        format: pb::ScreenFormat,
+    ) -> Result<pb::ScreenResponse, Refusal> {
+        let mut client = self.worker(record)?.client();
+        let request = pb::ScreenRequest {
+            session: record.id.to_string(),
+            actor: Some(actor.into()),
+            capability: self.capability(&record.id, actor)?,
+            format: format.into(),
+        };
+        called(client.screen(traced(request))).await
+    }
+
+    /// Reads rows that have left a session's screen.
+    ///
+    /// # Errors
+    /// The worker's refusal, or why there was no answer.
+    pub async fn history(
+        &self,
+        record: &Session,
+        actor: &Actor,
+        rows: Rows,
+    ) -> Result<pb::HistoryResponse, Refusal> {
+        let mut client = self.worker(record)?.client();
+        let request = pb::HistoryRequest {
+            session: record.id.to_string(),
+            actor: Some(actor.into()),
+            capability: self.capability(&record.id, actor)?,
+            before: rows.before,
+            lines: rows.lines,
+            plain: rows.plain,
+        };
+        called(client.history(traced(request))).await
     }
 
     /// Takes a seat at a session for a socket; the answer comes to its inbox.

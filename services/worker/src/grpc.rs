@@ -21,12 +21,18 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Span;
 
 use crate::{
-    admit, create, link,
+    admit, create,
+    feed::Feed,
+    keeper::{Read, Reader, Shown},
+    link,
+    screen::{Format, Rows},
     session::{Call, Command, Described, Reply, SessionHandle},
     sweep,
     worker::Context,
 };
 
+/// Rows of one answer, at most: what a gateway never asks for may still be asked for.
+const MOST_ROWS: usize = 1_000;
 /// The path of a link: a stream that lives as long as its gateway, and no call.
 const LINK: &str = "/termfleet.worker.v1.Worker/Link";
 
@@ -129,6 +135,50 @@ impl worker_server::Worker for Service {
         }))
     }
 
+    async fn screen(
+        &self,
+        request: Request<pb::ScreenRequest>,
+    ) -> Result<Response<pb::ScreenResponse>, Status> {
+        let pb::ScreenRequest { session, actor, capability, format } = request.into_inner();
+        let (session, actor) = self.find(&session, actor, &capability).await.map_err(refused)?;
+        let format = match pb::ScreenFormat::try_from(format) {
+            Ok(pb::ScreenFormat::Unspecified) => Format::Nothing,
+            Ok(pb::ScreenFormat::Text) => Format::Text,
+            Ok(pb::ScreenFormat::Ansi) => Format::Ansi,
+            Ok(pb::ScreenFormat::Svg) => Format::Svg,
+            Err(_) => return Err(refused(Code::BadMessage)),
+        };
+        let feed = session.feed();
+        let shown = look(&session, &feed, &actor, Read::Screen(format)).await.map_err(refused)?;
+        let Shown::Screen(picture, hash) = shown else {
+            return Err(refused(Code::InternalError));
+        };
+        Ok(Response::new(pb::ScreenResponse {
+            epoch: feed.epoch.get(),
+            offset: picture.offset.get(),
+            size: Some(picture.size.into()),
+            hash,
+            data: picture.data,
+        }))
+    }
+
+    async fn history(
+        &self,
+        request: Request<pb::HistoryRequest>,
+    ) -> Result<Response<pb::HistoryResponse>, Status> {
+        let request = request.into_inner();
+        let pb::HistoryRequest { session, actor, capability, before, lines, plain } = request;
+        let (session, actor) = self.find(&session, actor, &capability).await.map_err(refused)?;
+        let count = usize::try_from(lines).unwrap_or(usize::MAX).min(MOST_ROWS);
+        let rows = Read::Rows { before, count, plain };
+        let shown = look(&session, &session.feed(), &actor, rows).await.map_err(refused)?;
+        let Shown::Rows(Rows { lines, before }) = shown else {
+            return Err(refused(Code::InternalError));
+        };
+        let lines = lines.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::HistoryResponse { lines, before }))
+    }
+
     async fn sweep(
         &self,
         request: Request<pb::SweepRequest>,
@@ -213,6 +263,22 @@ async fn call(
     let (reply, answer) = oneshot::channel();
     session.send(Command::Call(call(reply))).await;
     answer.await.unwrap_or_else(|_| Err(Code::ServiceUnavailable.into()))
+}
+
+/// Reads a session's screen.
+async fn look(
+    session: &SessionHandle,
+    feed: &Feed,
+    actor: &Actor,
+    what: Read,
+) -> Result<Shown, Refusal> {
+    admit::may(actor, Operation::Read, session.facts())?;
+    let (answer, shown) = oneshot::channel();
+    if !feed.desk.look(Reader { what, answer }) {
+        let text = "too many read this screen at the same time";
+        return Err(Refusal::new(Code::ResourceExhausted, text));
+    }
+    shown.await.map_err(|_| Code::SessionEnded.into())
 }
 
 fn refused(refusal: impl Into<Refusal>) -> Status {

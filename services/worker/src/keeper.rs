@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::desk::{Ask, Desk};
+pub(crate) use self::desk::{Ask, Desk, Read, Reader, Shown};
 pub(crate) use self::news::merge;
 use self::{desk::For, news::News};
 use crate::{
@@ -84,9 +84,11 @@ impl Keeper {
     async fn run(mut self) {
         while self.wait().await {
             let asked = self.feed.desk.take(Instant::now());
+            let readers = self.feed.desk.take_readers();
             self.catch_up().await;
             self.tell().await;
             self.answer(asked).await;
+            self.show(readers);
         }
     }
 
@@ -223,6 +225,20 @@ impl Keeper {
                     self.session.send(Command::Outcome(pictured)).await;
                 }
             }
+        }
+    }
+
+    /// Shows the screen to those who are not attached.
+    fn show(&self, readers: Vec<Reader>) {
+        for Reader { what, answer } in readers {
+            let shown = match what {
+                Read::Screen(format) => Shown::Screen(self.screen.show(format), self.screen.hash()),
+                Read::Rows { before, count, plain } => {
+                    Shown::Rows(self.screen.history(before, count, plain))
+                }
+            };
+            // Whoever asked may have gone.
+            let _ = answer.send(shown);
         }
     }
 

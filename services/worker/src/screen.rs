@@ -11,18 +11,23 @@ mod happening;
 mod lines;
 mod palette;
 mod pen;
+mod read;
 mod reply;
 mod scan;
+mod svg;
 
 use alacritty_terminal::vte::ansi::{Handler as _, Processor, Timeout};
 use bytes::Bytes;
 use termfleet_session::{ids::Offset, limits::Size};
 use tokio::time::{Duration, Instant};
 
-pub(crate) use self::happening::Happening;
 use self::{
     emulator::Emulator,
     scan::{Mark, Marked, Scanner},
+};
+pub(crate) use self::{
+    happening::Happening,
+    read::{Format, Rows},
 };
 
 /// The terminal of one session.

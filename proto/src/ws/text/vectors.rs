@@ -61,6 +61,7 @@ enum Canonical {
     Path(PathTold),
     Synced(FocusState),
     Measures(SessionMeasures),
+    History { text: String, before: Option<u64> },
 }
 
 #[derive(Deserialize)]
@@ -107,6 +108,7 @@ impl Vectors {
                 },
                 Canonical::Synced(focus) => Tell::Synced { focus },
                 Canonical::Measures(measures) => Tell::Measures(measures),
+                Canonical::History { text, before } => Tell::History { text, before: *before },
                 Canonical::Message(reply) => {
                     Tell::Message { id: reply.id.as_deref(), message: &reply.message }
                 }

@@ -288,6 +288,23 @@ pub enum ServerMessage {
         /// What was done.
         action: Action,
     },
+    /// Rows that have left a session's screen, oldest first.
+    History {
+        /// Text with escape sequences for attributes.
+        lines: Vec<String>,
+        /// There are older ones: ask again with this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
+    },
+    /// How a session's screen is.
+    Checked {
+        /// The attachment.
+        channel: ChannelId,
+        /// After all output before this.
+        offset: Offset,
+        /// The check sum, eight hexadecimal digits.
+        hash: String,
+    },
     /// A session was closed on request.
     Closed {
         /// Which.

@@ -75,6 +75,8 @@ impl Connection {
             Outcome::Followed(key, session, focus) => self.followed(key, &session, focus),
             Outcome::Refocused(asker, changed) => self.refocused(asker, changed),
             Outcome::Synced(name, focus) => self.focus_synced(&name, focus),
+            Outcome::Recalled(id, name, page) => self.recalled(id, &name, page),
+            Outcome::Checked(id, key, channel, sum) => self.checked(id, key, channel, sum),
             Outcome::Placed(id, place) => self.placed(id, place),
             Outcome::Question(progress) => self.question_goes_on(progress),
         }

@@ -111,9 +111,10 @@ impl Connection {
                 self.watches.remove(&project_id);
                 self.tell(id, None, ServerMessage::Unsubscribed { project_id })
             }
-            ClientMessage::History { session_id } => {
-                self.not_yet(About::named(id, &session_id), "history")
+            ClientMessage::History { session_id, before, lines } => {
+                self.ask_history(id, session_id, before, lines)
             }
+            ClientMessage::Check { channel } => self.check(id, channel),
             ClientMessage::AuthRefresh { token } => self.refresh(id, &token),
             ClientMessage::Heartbeat { timestamp } => self.say_heartbeat(id, timestamp),
         }
@@ -304,7 +305,7 @@ impl Connection {
 
     /// Does something about the seat that a channel stands for. An ended channel is no mistake: the
     /// client has just not heard of its end.
-    fn on_channel(
+    pub(super) fn on_channel(
         &mut self,
         id: Option<RequestId>,
         channel: ChannelId,

@@ -8,7 +8,7 @@ use termfleet_proto::{focus::FocusState, rest, ws::v1::RequestId};
 use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
-    ids::ProjectId,
+    ids::{ChannelId, ProjectId},
     record::Session,
     role::{Actor, Operation},
 };
@@ -18,12 +18,12 @@ use tokio::{
 };
 use tracing::Span;
 
-use super::{focus::Asker, questions::Progress, tiers, watch::Seen};
+use super::{focus::Asker, questions::Progress, reading::Sum, tiers, watch::Seen};
 use crate::{
     admit::SocketPlace,
     edge::Edge,
     focus::{NotFocused, Refocused},
-    sessions::Sessions,
+    sessions::{RowsPage, Sessions},
     upstream::SeatKey,
 };
 
@@ -86,6 +86,10 @@ pub(super) enum Outcome {
     Refocused(Asker, Result<Box<Refocused>, Box<NotFocused>>),
     /// The focus was asked for, about a session of that name.
     Synced(String, Result<Box<FocusState>, Refusal>),
+    /// Rows of a session, which the client named so, were asked for.
+    Recalled(Option<RequestId>, String, Result<RowsPage, Refusal>),
+    /// A screen's check sum was asked for.
+    Checked(Option<RequestId>, SeatKey, ChannelId, Result<Sum, Refusal>),
     /// A client that signs in by its first message was to get a place for its socket.
     Placed(Option<RequestId>, Result<SocketPlace, Refusal>),
     /// What came of an errand of a question.

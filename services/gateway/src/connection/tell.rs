@@ -105,15 +105,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers a message that a later version will know.
-    pub(super) fn not_yet(&mut self, about: About, what: &str) -> Result<(), Closing> {
-        let text = format!("{what} is not available in this version of the server");
-        let refusal = Refusal::new(Code::ServiceUnavailable, text);
-        self.edge.metrics.refused(refusal.code);
-        // The code may be tried again elsewhere; here it would be in vain.
-        self.tell_error(about, ErrorMessage { retryable: false, ..ErrorMessage::of(&refusal) })
-    }
-
     fn tell_error(&mut self, about: About, error: ErrorMessage) -> Result<(), Closing> {
         let About { id, channel, session, name, project } = about;
         let name = name.as_deref();

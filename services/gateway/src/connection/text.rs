@@ -160,10 +160,7 @@ impl Connection {
             Said::Resize { cols, rows } => self.resize_by_name(key, cols, rows),
             Said::Close => self.close_by_name(name),
             said @ (Said::Focus { .. } | Said::Sync) => self.ask_of_found(key, said),
-            Said::History => {
-                let about = self.about(key, None);
-                self.not_yet(about, "history")
-            }
+            Said::History { lines, before } => self.ask_history_by_name(key, lines, before),
             // Handled before: they are about no session, or not about one that is there.
             Said::Disconnect
             | Said::Heartbeat

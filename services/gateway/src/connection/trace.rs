@@ -18,6 +18,7 @@ pub(super) fn message(message: &ClientMessage) -> Span {
         ClientMessage::Subscribe { .. } => span("subscribe"),
         ClientMessage::Unsubscribe { .. } => span("unsubscribe"),
         ClientMessage::History { .. } => span("history"),
+        ClientMessage::Check { .. } => span("check"),
         ClientMessage::AuthRefresh { .. } => span("auth_refresh"),
         ClientMessage::Resize { .. }
         | ClientMessage::View { .. }
@@ -35,7 +36,7 @@ pub(super) fn said(said: &Said) -> Span {
         Said::Disconnect => span("disconnect"),
         Said::Focus { .. } => span("focus"),
         Said::Sync => span("sync_focus"),
-        Said::History => span("history"),
+        Said::History { .. } => span("history"),
         Said::Subscribe { .. } => span("subscribe"),
         Said::Input { .. } | Said::Resize { .. } | Said::Heartbeat => Span::none(),
     }

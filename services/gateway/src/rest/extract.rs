@@ -13,7 +13,7 @@ use termfleet_session::{
 };
 use termfleet_store::{IdempotencyKey, Page, StoreError, page::MAX_PAGE, repeat::InvalidKey};
 use tokio::time;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{auth::SignedIn, edge::Edge, problem::Refused};
 
@@ -110,6 +110,54 @@ pub(crate) struct Mine {
     /// Sessions of one page, 1–200; 50 if absent.
     #[serde(default)]
     limit: Option<usize>,
+}
+
+/// How a screen is shown.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// Lines of text.
+    #[default]
+    Text,
+    /// Lines of text with escape sequences for attributes.
+    Ansi,
+    /// An SVG picture.
+    Svg,
+}
+
+/// How a screen is to be shown.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Shown {
+    /// `text` if absent.
+    #[serde(default)]
+    pub(super) format: Format,
+}
+
+/// How rows are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RowFormat {
+    /// Text.
+    #[default]
+    Text,
+    /// Text with escape sequences for attributes.
+    Ansi,
+}
+
+/// Which rows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Rows {
+    /// `before` of the page that was newer.
+    #[serde(default)]
+    pub(super) before: Option<u64>,
+    /// Rows of one page, 1–1000; 200 if absent.
+    #[serde(default)]
+    pub(super) lines: Option<u64>,
+    /// `text` if absent.
+    #[serde(default)]
+    pub(super) format: RowFormat,
 }
 
 impl Paged {

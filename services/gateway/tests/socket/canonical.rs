@@ -178,22 +178,6 @@ async fn a_view_is_taken_note_of_and_a_heartbeat_comes_back() {
 }
 
 #[tokio::test]
-async fn messages_of_later_versions_say_so() {
-    let world = World::open().await;
-    let mut client = world.canonical().await;
-    // More of them than bad messages would be forgiven.
-    for _ in 0..3 {
-        let ask = json!({ "type": "history", "id": "h", "sessionId": "s", "lines": 5 });
-        for _ in 0..2 {
-            client.send(ask.clone()).await;
-            let error = client.json("error").await;
-            assert_eq!((&error["code"], &error["id"]), (&json!(5003), &json!("h")));
-            assert_eq!(error["retryable"], false);
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_sixty_fifth_channel_is_refused() {
     let world = World::with_limits(|limits| limits.messages_per_second = 1_000).await;
     let session = world.session().await;

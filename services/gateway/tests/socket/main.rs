@@ -21,6 +21,7 @@ mod interrupt;
 mod measures;
 mod messages;
 mod projects;
+mod reading;
 mod resume;
 mod seeds;
 mod sign_in;

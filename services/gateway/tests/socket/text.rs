@@ -157,18 +157,6 @@ async fn a_close_on_request_is_told_once() {
 }
 
 #[tokio::test]
-async fn messages_of_later_versions_say_so_and_attach() {
-    let world = World::open().await;
-    let session = world.session().await;
-    let mut client = world.client("/terminal", "terminal.v1").await;
-    client.send(json!({ "type": "request_history", "sessionId": session })).await;
-    let error = client.json("error").await;
-    assert_eq!(error["payload"]["code"], 5003);
-    assert_eq!(error["payload"]["retryable"], false);
-    until("an attachment", || world.worker.viewers() == 1).await;
-}
-
-#[tokio::test]
 async fn a_session_that_comes_late_is_waited_for() {
     let world = World::open().await;
     let mut client = world.client("/ws/terminal/late", "").await;

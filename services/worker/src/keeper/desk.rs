@@ -10,13 +10,22 @@ use std::{
 
 use termfleet_proto::ws::frame::Reason;
 use termfleet_session::ids::Offset;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
-use crate::viewer::Viewer;
+use crate::{
+    screen::{Format, Picture, Rows},
+    viewer::Viewer,
+};
 
 /// Laggards of a session are given a picture at most twice a second, all together
 /// (`byte-lane.md` §4).
 const LAGGARDS_EVERY: Duration = Duration::from_millis(500);
+/// How many may wait to read the screen of one session: each is a call of its own, and the screen is
+/// read in milliseconds.
+const READERS: usize = 32;
 
 /// The desk of one epoch.
 #[derive(Default)]
@@ -37,7 +46,29 @@ struct Waiting {
     asks: Vec<Ask>,
     laggards: Vec<Ask>,
     laggards_served: Option<Instant>,
+    readers: Vec<Reader>,
     closed: bool,
+}
+
+/// Somebody reads the screen, and is not attached.
+pub(crate) struct Reader {
+    pub(crate) what: Read,
+    pub(crate) answer: oneshot::Sender<Shown>,
+}
+
+/// What is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// The screen, and its check sum.
+    Screen(Format),
+    /// Rows that have left it.
+    Rows { before: Option<u64>, count: usize, plain: bool },
+}
+
+/// What is there to be read.
+pub(crate) enum Shown {
+    Screen(Picture, u32),
+    Rows(Rows),
 }
 
 /// A picture is wanted.
@@ -88,6 +119,22 @@ impl Desk {
         }
         drop(waiting);
         self.asked.notify_one();
+    }
+
+    /// Reads the screen once it has everything that is printed by now; false if too many do.
+    pub(crate) fn look(&self, reader: Reader) -> bool {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            // The end of the answer's way says so.
+            return true;
+        }
+        if waiting.readers.len() >= READERS {
+            return false;
+        }
+        waiting.readers.push(reader);
+        drop(waiting);
+        self.asked.notify_one();
+        true
     }
 
     /// There is new output.
@@ -157,6 +204,11 @@ impl Desk {
             asks.append(&mut waiting.laggards);
         }
         asks
+    }
+
+    /// Who reads the screen.
+    pub(super) fn take_readers(&self) -> Vec<Reader> {
+        std::mem::take(&mut self.lock().readers)
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

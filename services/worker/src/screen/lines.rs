@@ -83,6 +83,11 @@ impl Lines {
         (self.first, self.bytes) = (self.end, 0);
     }
 
+    /// The oldest line's number.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
     /// The number after the newest line's.
     #[cfg(test)]
     pub(super) fn end(&self) -> u64 {

@@ -137,6 +137,34 @@ impl Worker for Fake {
         Ok(Response::new(pb::DescribeResponse { record, viewers, memory_bytes, cpu_ms: None }))
     }
 
+    async fn screen(
+        &self,
+        request: Request<pb::ScreenRequest>,
+    ) -> Result<Response<pb::ScreenResponse>, Status> {
+        let pb::ScreenRequest { session, format, .. } = request.into_inner();
+        let mut state = self.lock();
+        Ok(Response::new(pb::ScreenResponse {
+            epoch: state.shell(&session).epoch,
+            offset: 5,
+            size: Some(pb::Size { cols: 80, rows: 24 }),
+            hash: 0xc0ffee,
+            data: format!("shown as {format}").into(),
+        }))
+    }
+
+    async fn history(
+        &self,
+        request: Request<pb::HistoryRequest>,
+    ) -> Result<Response<pb::HistoryResponse>, Status> {
+        let pb::HistoryRequest { before, lines, plain, .. } = request.into_inner();
+        // As if there were 1,000 rows.
+        let end = before.unwrap_or(1_000);
+        let begin = end.saturating_sub(lines.into());
+        let row = |row| format!("row {row}, plain: {plain}").into();
+        let before = (begin > 0).then_some(begin);
+        Ok(Response::new(pb::HistoryResponse { lines: (begin..end).map(row).collect(), before }))
+    }
+
     async fn sweep(
         &self,
         _: Request<pb::SweepRequest>,

@@ -44,6 +44,8 @@ export type {
 export { socketUrl, watchPage } from "./page.ts";
 export {
   type ApiOptions,
+  type HistoryOptions,
+  type HistoryPage,
   type Metrics,
   type Project,
   type SessionPatch,

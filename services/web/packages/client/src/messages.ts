@@ -40,6 +40,7 @@ export type ClientMessage =
   | { type: "resize"; channel: number; cols: number; rows: number }
   | { type: "view"; channel: number; visible: boolean }
   | { type: "check"; channel: number }
+  | { type: "history"; sessionId: string; before?: number; lines: number }
   | { type: "control"; channel: number; action: ControlAction }
   | { type: "close"; sessionId: string }
   | {
@@ -166,6 +167,8 @@ export type ServerMessage = { id?: string } & (
   | { type: "created" | "session_created" | "session_updated"; session: Session }
   /** A fingerprint of the server's screen, once all output before `offset` is drawn on it. */
   | { type: "checked"; channel: number; offset: number; hash: string }
+  /** Rows that have left the screen, oldest first; `before` asks for those before them. */
+  | { type: "history"; lines: string[]; before?: number }
   | { type: "done"; channel: number; action: string }
   | { type: "closed"; sessionId: string }
   | { type: "session_closed"; sessionId: string; reason: string; exitCode?: number }

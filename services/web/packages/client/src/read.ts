@@ -56,6 +56,8 @@ function body(json: JsonObject): ServerMessage {
       const [channel, offset] = [json.count("channel"), json.count("offset")];
       return { type, channel, offset, hash: json.string("hash") };
     }
+    case "history":
+      return { type, lines: json.texts("lines"), ...optional(json, "before") };
     case "done":
       return { type, channel: json.count("channel"), action: json.string("action") };
     case "closed":

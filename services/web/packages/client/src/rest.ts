@@ -27,6 +27,23 @@ export interface Project {
   lastActivityAt: string;
 }
 
+/** Which rows of those that have left a screen. */
+export interface HistoryOptions {
+  /** Only those before this one; the newest if absent. */
+  before?: number;
+  /** At most so many, 1 to 1000. */
+  lines?: number;
+  /** With escape sequences for attributes, or without. */
+  format?: "text" | "ansi";
+}
+
+/** Rows, oldest first. */
+export interface HistoryPage {
+  lines: string[];
+  /** There are older ones: ask again with this. */
+  before?: number;
+}
+
 /** Signs one socket in, once and soon, where no header and no message can: `?ticket=`. */
 export interface Ticket {
   ticket: string;
@@ -72,6 +89,21 @@ export class TerminalApi {
   /** The caller's projects: those in which they have sessions. */
   listProjects(): Promise<Project[]> {
     return this.#pages("/projects", "projects", oneProject);
+  }
+
+  /** Rows that have left a session's screen, oldest first; `before` of the answer asks for older ones. */
+  readHistory(
+    id: string,
+    { before, lines, format = "text" }: HistoryOptions = {},
+  ): Promise<HistoryPage> {
+    const query = new URLSearchParams({ format });
+    if (before !== undefined) query.set("before", String(before));
+    if (lines !== undefined) query.set("lines", String(lines));
+    const path = `/sessions/${encodeURIComponent(id)}/history?${query.toString()}`;
+    return this.#call("GET", path, (json) => {
+      const older = json.optionalCount("before");
+      return { lines: json.texts("lines"), ...(older === undefined ? {} : { before: older }) };
+    });
   }
 
   updateSession(id: string, patch: SessionPatch): Promise<Session> {

@@ -163,3 +163,16 @@ test("an answer that is no session is refused, not shown", async () => {
   const { api: it } = api({ body: { session: { id: 1 } } });
   await expect(it.getSession("x")).rejects.toMatchObject({ code: Code.InternalError });
 });
+
+test("rows that have left a screen come in pages", async () => {
+  const { api: it, calls } = api(
+    { body: { lines: ["b"], before: 7 } },
+    { body: { lines: ["a"] } },
+  );
+  expect(await it.readHistory("s 1", { lines: 1 })).toEqual({ lines: ["b"], before: 7 });
+  expect(await it.readHistory("s 1", { before: 7, format: "ansi" })).toEqual({ lines: ["a"] });
+  expect(calls.map(({ url }) => url)).toEqual([
+    "/api/terminal/sessions/s%201/history?format=text&lines=1",
+    "/api/terminal/sessions/s%201/history?format=ansi&before=7",
+  ]);
+});

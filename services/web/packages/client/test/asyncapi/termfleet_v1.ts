@@ -111,7 +111,12 @@ export const TERMFLEET_V1: Dialect = {
     }),
     subscribe: says("Hears of a project's sessions from now on.", { projectId: project }),
     unsubscribe: says("Hears of them no longer.", { projectId: project }),
-    history: says("Asks for older lines.", { sessionId: session }),
+    history: says("Asks for rows that have left the screen.", {
+      sessionId: session,
+      "before?": described("Only rows before this one: `before` of the answer before.", count),
+      lines: described("At most so many, 1 to 1000.", count),
+    }),
+    check: says("Asks what the session's screen is like, to compare it.", { channel }),
     auth_refresh: says("Renews the token in band.", { token: text }),
     heartbeat: says("Is anybody there?", {
       "timestamp?": described("The client's clock, echoed.", { type: "number" }),
@@ -145,6 +150,15 @@ export const TERMFLEET_V1: Dialect = {
       "code?": count,
       reason: text,
       ...ended,
+    }),
+    history: says("The rows, oldest first, as wide as they were on the screen.", {
+      lines: described("With escape sequences for attributes.", list(text)),
+      "before?": described("There are older ones: ask again with this.", count),
+    }),
+    checked: says("What the session's screen is like after all output before `offset`.", {
+      channel,
+      offset,
+      hash: described("See docs/protocol.md.", { type: "string", pattern: "^[0-9a-f]{8}$" }),
     }),
     done: says("A control was done.", { channel, action }),
     closed: says("The session was closed.", { sessionId: text }),

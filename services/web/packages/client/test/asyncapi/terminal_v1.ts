@@ -83,7 +83,11 @@ export const TERMINAL_V1: Dialect = {
       "A session ended.",
       payload(object({ reason: text, "exitCode?": whole, "signal?": whole })),
     ),
-    output: says("What the program printed; after a gap it starts with ESC c.", payload(text)),
+    output: says("What the program printed; after a gap it starts with ESC c.", {
+      ...payload(text),
+      "history?": described("Rows that have left the screen, the answer to `request_history`.", flag),
+      "before?": described("There are older ones: ask again with this.", count),
+    }),
     status_change: says(
       "Another status, or something is missing and the screen follows.",
       payload(object({ status: text, previous: text, reason: text })),
