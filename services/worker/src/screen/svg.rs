@@ -15,6 +15,9 @@ use super::palette;
 const CELL: (usize, usize) = (9, 18);
 const BASELINE: usize = 14;
 
+/// Spaces are cells: browsers want to be told twice.
+const STYLE: &str = "<style>text{white-space:pre}</style>";
+
 /// Cells that look alike, in one row.
 struct Run {
     column: usize,
@@ -45,7 +48,7 @@ pub(super) fn draw<'a>(size: Size, rows: impl Iterator<Item = &'a [Cell]>) -> St
         format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" font-family=\"ui-monospace, monospace\" font-size=\"15\" \
-         xml:space=\"preserve\"><rect width=\"100%\" height=\"100%\" fill=\"{ground}\"/>\n"
+         xml:space=\"preserve\">{STYLE}<rect width=\"100%\" height=\"100%\" fill=\"{ground}\"/>\n"
         ),
     );
     for (row, cells) in rows.enumerate() {
@@ -199,6 +202,7 @@ mod tests {
         let svg = draw("ab\x1b[1;31m✅c\x1b[m\r\n\x1b[44m<&>\x1b[m");
         assert!(svg.starts_with("<svg ") && svg.contains("viewBox=\"0 0 180 36\""), "{svg}");
         for part in [
+            "<style>text{white-space:pre}</style>",
             "<text x=\"0\" y=\"14\" textLength=\"18\" fill=\"#e5e5e5\">ab</text>",
             "<text x=\"18\" y=\"14\" textLength=\"27\" fill=\"#cd0000\" font-weight=\"bold\">✅c</text>",
             "<rect x=\"0\" y=\"18\" width=\"27\" height=\"18\" fill=\"#0000ee\"/>",
