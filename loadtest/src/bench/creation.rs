@@ -1,7 +1,8 @@
 //! From nothing to a prompt: a connection, a sign-in, a new session, its first words. And one command,
 //! typed as a line.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use termfleet_tests::wait::within;
 use tokio::time::Instant;
 
 use super::{MILLIS, order, quantile, target::Target, wire::Wire};
@@ -11,8 +12,9 @@ use crate::report::{Goal, Row, Side};
 const SESSIONS: usize = 20;
 /// Commands of a round.
 const COMMANDS: usize = 50;
-/// What a shell's prompt ends with, for root and for others.
-const PROMPTS: [&[u8]; 2] = [b"# ", b"$ "];
+/// What a shell's prompt ends with, for root and for others: as it is printed, and in a snapshot,
+/// where the cursor is moved behind it.
+const PROMPTS: [&[u8]; 4] = [b"# ", b"$ ", b"#\x1b", b"$\x1b"];
 
 pub(super) async fn measure(targets: &mut [Target], rounds: u32) -> Result<Vec<Row>> {
     let mut connect = Row::new("connect_p99", "WebSocket connected and signed in, p99", "ms");
@@ -66,9 +68,14 @@ impl Times {
             wire
         };
         let mut seen = Vec::new();
-        while !PROMPTS.iter().any(|prompt| seen.ends_with(prompt)) {
-            seen.extend_from_slice(&wire.printed().await?.1);
-        }
+        let prompted = async {
+            while !PROMPTS.iter().any(|prompt| seen.windows(2).any(|window| window == *prompt)) {
+                seen.extend_from_slice(&wire.printed().await?.1);
+            }
+            Ok(())
+        };
+        let prompted = within("the prompt", prompted).await;
+        prompted.with_context(|| format!("printed: {:?}", String::from_utf8_lossy(&seen)))?;
         self.prompt.push(nanos(begun)?);
         Ok(wire)
     }

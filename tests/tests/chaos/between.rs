@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use termfleet_tests::{
-    chaos::{Chaos, Weather},
+    chaos::{Chaos, Fault, Weather},
     cluster::Builder,
 };
 
@@ -14,8 +14,10 @@ use crate::{
     weather::{Chance, seeds},
 };
 
-/// A link is found again within a second, and one that vanished is noticed after two.
+/// A link is found again within a second, and one that vanished is noticed after two to four.
 const RUNS: u64 = 24;
+/// How many links in a row may vanish: what is typed comes through within the common deadline.
+const MOST_VANISHED: u64 = 2;
 /// The client's own connection does not break: whatever comes, comes.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Within how many bytes of a link something goes wrong.
@@ -39,7 +41,10 @@ async fn links_between_gateway_and_worker_may_break_at_any_byte() -> Result<()> 
     for seed in seeds(RUNS) {
         let mut chance = Chance::new(seed);
         // What stands is reset; on what comes in its place something goes wrong later.
-        chaos.set_for(chance.weather(WITHIN), 1 + chance.below(6) as usize);
+        let weather = chance.weather(WITHIN);
+        let vanishes = matches!(weather.fault, Some((Fault::Vanish, ..)));
+        let most = if vanishes { MOST_VANISHED } else { 6 };
+        chaos.set_for(weather, 1 + chance.below(most) as usize);
         chaos.cut();
         for _ in 0..3 {
             probe.type_bytes(&chance.bytes(8_000));

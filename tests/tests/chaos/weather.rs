@@ -9,12 +9,16 @@ use termfleet_tests::chaos::{Fault, Way, Weather};
 
 /// Says where a run begins; set it to a printed seed to repeat that run alone.
 const SEED: &str = "TERMFLEET_CHAOS_SEED";
+/// Says how many runs each test makes, when it shall not be the usual number.
+const RUNS: &str = "TERMFLEET_CHAOS_RUNS";
 
 /// The seeds of so many runs: one that was asked for, or new ones.
 pub(crate) fn seeds(count: u64) -> Vec<u64> {
-    if let Some(seed) = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok()) {
+    let asked = |name| std::env::var(name).ok().and_then(|number| number.parse().ok());
+    if let Some(seed) = asked(SEED) {
         return vec![seed];
     }
+    let count = asked(RUNS).unwrap_or(count);
     let base = std::hash::RandomState::new().build_hasher().finish() >> 16;
     eprintln!("seeds {base} to {}; {SEED}=… repeats one", base + count - 1);
     (base..base + count).collect()
