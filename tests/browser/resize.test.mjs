@@ -33,6 +33,35 @@ scenario("a running program is told of a new size", async (stage) => {
   await terminal.prompt();
 });
 
+scenario("a window that only becomes lower or taller shows what the server's terminal shows", async (stage) => {
+  const terminal = await stage.visitor();
+  await terminal.open(stage.dev.url);
+  await terminal.prompt();
+  await terminal.command("seq 1 700");
+  const { cols } = await terminal.activeTab();
+  const shown = async () => (await terminal.screen()).trimEnd();
+  for (const height of [500, 900, 600, 1000]) {
+    const before = await size(terminal);
+    await terminal.page.setViewportSize({ width: 1280, height });
+    const resized = async () => (await size(terminal)) !== before;
+    await until("another size", resized);
+    await until("the same screen", async () => (await shown()) === (await served(stage, terminal)), {
+      seen: async () => `${await shown()}\n--- the server's ---\n${await served(stage, terminal)}`,
+    });
+    assert.equal((await terminal.activeTab()).cols, cols, "the rows alone changed");
+  }
+});
+
+/** What the server's terminal shows of the session in the active tab. */
+async function served(stage, terminal) {
+  const { sessionId } = await terminal.activeTab();
+  const headers = { authorization: `Bearer ${stage.dev.ready.token}` };
+  const url = `${stage.dev.origin}/api/terminal/sessions/${sessionId}/screen`;
+  const answer = await fetch(url, { headers });
+  assert.equal(answer.status, 200);
+  return (await answer.text()).trimEnd();
+}
+
 /** As `stty size` writes it. */
 async function size(terminal) {
   const { rows, cols } = await terminal.activeTab();

@@ -19,7 +19,7 @@ use crate::viewer::{Tier, Told};
 
 /// Sizes are applied at most 20 times a second (`byte-lane.md` §7).
 const RESIZE_EVERY: Duration = Duration::from_millis(50);
-/// How long after a change of columns viewers get a snapshot (`byte-lane.md` §3).
+/// How long after a change of the size viewers get a snapshot (`byte-lane.md` §3).
 const REDRAW_AFTER: Duration = Duration::from_millis(250);
 /// A driver that parses nothing for this long while its program waits for it does not drive.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
@@ -30,8 +30,8 @@ pub(super) struct Drive {
     /// The size to apply, once that may be done again.
     wanted: Option<Size>,
     resized_at: Option<Instant>,
-    /// When to send what the columns' change did to the screen, and that size's number.
-    reflow: Option<(Instant, u64)>,
+    /// When to send what the change of the size did to the screen, and that size's number.
+    redraw: Option<(Instant, u64)>,
     /// Up to where the lost driver had parsed the output: from there on it is kept for it.
     held_from: Offset,
     /// An earlier process' driver may be on its way back: until then no more output is asked for
@@ -48,7 +48,7 @@ impl Drive {
             pacer: Pacer::default(),
             wanted: None,
             resized_at: None,
-            reflow: None,
+            redraw: None,
             held_from: Offset::new(0),
             adopted_until: adopted.then(|| Instant::now() + hold),
             waiting: None,
@@ -57,9 +57,9 @@ impl Drive {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let resize = self.wanted.map(|_| self.resizable_at());
-        let reflow = self.reflow.map(|(due, _)| due);
+        let redraw = self.redraw.map(|(due, _)| due);
         let stalled = self.waiting.map(|(since, _)| since + STALLED_AFTER);
-        [resize, reflow, stalled, self.adopted_until].into_iter().flatten().min()
+        [resize, redraw, stalled, self.adopted_until].into_iter().flatten().min()
     }
 
     /// A driver's socket was lost; it has parsed everything before `acked`.
@@ -166,13 +166,10 @@ impl Session {
         self.feed.desk.hold_at(self.feed.ring.head());
         match self.context.client.resize(id, self.feed.epoch, size).await {
             Ok(offset) => {
-                let reflows = self.handle.size().cols != size.cols;
                 self.handle.set_size(size);
                 self.handle.active();
                 let number = self.feed.resized(SizeAt { offset, size });
-                if reflows {
-                    self.drive.reflow = Some((now + REDRAW_AFTER, number));
-                }
+                self.drive.redraw = Some((now + REDRAW_AFTER, number));
                 self.note_soon(Change { size: Some(size), ..Change::default() });
             }
             // It has ended meanwhile, or the ptyhost has: its own news says so.
@@ -181,11 +178,11 @@ impl Session {
         self.feed.desk.release();
     }
 
-    /// A while after the columns have changed, viewers get the screen as it is: their terminals
-    /// wrap lines anew by rules of their own.
+    /// A while after the size has changed, viewers get the screen as it is: their terminals wrap
+    /// lines anew, and take rows out of their history or put some there, by rules of their own.
     pub(super) fn redraw(&mut self, now: Instant) {
-        let Some((_, number)) = self.drive.reflow.filter(|(due, _)| *due <= now) else { return };
-        self.drive.reflow = None;
+        let Some((_, number)) = self.drive.redraw.filter(|(due, _)| *due <= now) else { return };
+        self.drive.redraw = None;
         for attachment in self.attachments.values() {
             attachment.viewer.redraw(number);
         }

@@ -1,4 +1,4 @@
-//! After the columns have changed, viewers get the screen as it is then.
+//! After the size has changed, viewers get the screen as it is then.
 
 use crate::{
     gateway::Client,
@@ -7,11 +7,11 @@ use crate::{
 };
 use termfleet_proto::worker_v1 as pb;
 
-/// The snapshots that it got because of a size, by their columns.
-fn redrawn(seen: &Seen) -> Vec<u32> {
+/// The snapshots that it got because of a size, by their size.
+fn redrawn(seen: &Seen) -> Vec<(u32, u32)> {
     let resized = |part: &&pb::Snapshot| part.reason() == pb::Reason::Resized && !part.more;
-    let columns = |part: &pb::Snapshot| part.size.unwrap().cols;
-    seen.snapshots.iter().filter(resized).map(columns).collect()
+    let size = |part: &pb::Snapshot| part.size.map(|size| (size.cols, size.rows)).unwrap();
+    seen.snapshots.iter().filter(resized).map(size).collect()
 }
 
 #[tokio::test]
@@ -26,34 +26,56 @@ async fn everybody_gets_the_screen_once_after_the_last_of_many_sizes() {
     for viewer in [&driver, &other] {
         let drawn =
             viewer.until("the screen", |seen| Some(redrawn(seen)).filter(|all| !all.is_empty()));
-        assert_eq!(drawn.await, [90]);
+        assert_eq!(drawn.await, [(90, 24)]);
     }
     driver.types("echo so''on\n").await;
     other.shows("soon").await;
 }
 
+/// Terminals take rows out of their history when they become taller, or do not; which of them there
+/// are is not the same for everybody.
 #[tokio::test]
-async fn rows_alone_change_nothing_and_who_has_seen_the_new_size_is_not_shown_it_again() {
+async fn rows_alone_are_a_reason_too() {
+    let stage = Stage::new().await;
+    let (session, gateway) = (stage.create().await, stage.gateway().await);
+    let driver = gateway.attach(&session, &Client::new(&ann(), 1)).await;
+    let other = gateway.attach(&session, &Client::new(&ann(), 2)).await;
+    driver.types("seq 1 100; echo he''re\n").await;
+    other.shows("here").await;
+    let sizes = [(80, 30), (80, 10)];
+    for (at, (cols, rows)) in sizes.into_iter().enumerate() {
+        driver.resize(cols, rows).await;
+        for viewer in [&driver, &other] {
+            let drawn =
+                viewer.until("the screen", |seen| Some(redrawn(seen)).filter(|all| all.len() > at));
+            assert_eq!(drawn.await, sizes[..=at]);
+        }
+    }
+    // A size that is the present one is no change.
+    driver.resize(80, 10).await;
+    driver.resize(80, 11).await;
+    let drawn = driver.until("the screen", |seen| Some(redrawn(seen)).filter(|all| all.len() > 2));
+    assert_eq!(drawn.await[2..], [(80, 11)]);
+}
+
+#[tokio::test]
+async fn who_has_seen_the_new_size_is_not_shown_it_again() {
     let stage = Stage::new().await;
     let (session, gateway) = (stage.create().await, stage.gateway().await);
     let other = gateway.attach(&session, &Client::new(&ann(), 2)).await;
-    other.types("echo he''re\n").await;
-    other.shows("here").await;
-    other.resize(80, 30).await;
-    other.until("the rows", |seen| (seen.sizes() == [(80, 30)]).then_some(())).await;
-    other.resize(90, 30).await;
-    let drawn = other.until("the screen", |seen| Some(redrawn(seen)).filter(|all| !all.is_empty()));
-    assert_eq!(drawn.await, [90], "the rows alone were no reason");
-    let gone = other.detach(false).await;
-    assert_eq!(gone.code, None);
-    let other = gateway.attach(&session, &Client::new(&ann(), 2)).await;
     other.control(pb::Action::Release).await.unwrap();
-    let new = gateway.attach(&session, &Client::new(&ann(), 1).sized(120, 30)).await;
-    assert!(new.attached.driver);
-    let drawn = other.until("the screen", |seen| Some(redrawn(seen)).filter(|all| !all.is_empty()));
-    assert_eq!(drawn.await, [120]);
-    new.types("echo so''on\n").await;
-    new.shows("soon").await;
-    let seen = new.seen();
-    assert_eq!((seen.snapshots.len(), seen.snapshots[0].size.unwrap().cols), (1, 120));
+    for (at, (cols, rows)) in [(120, 24), (120, 30)].into_iter().enumerate() {
+        let client = Client::new(&ann(), 3 + at as u8).sized(cols, rows);
+        let new = gateway.attach(&session, &client).await;
+        assert!(new.attached.driver);
+        let drawn =
+            other.until("the screen", |seen| Some(redrawn(seen)).filter(|all| all.len() > at));
+        assert_eq!(drawn.await[at..], [(cols, rows)]);
+        new.types(format!("echo so''on{at}\n")).await;
+        new.shows(&format!("soon{at}")).await;
+        let seen = new.seen();
+        assert_eq!((seen.snapshots.len(), seen.snapshots[0].reason()), (1, pb::Reason::NewClient));
+        assert_eq!(seen.snapshots[0].size, Some(pb::Size { cols, rows }));
+        new.detach(false).await;
+    }
 }
