@@ -1,11 +1,12 @@
 //! The snapshot's contract with the emulator of browsers: recorded programs, cut anywhere, look the
-//! same there whether it saw everything or a snapshot and what came after it.
+//! same there whether it saw everything or a snapshot and what came after it: at once, a little later,
+//! and in the end. `recordings/record.sh` makes recordings.
 
 use std::{path::Path, process::Command};
 
 use super::*;
 
-const RECORDINGS: [&str; 6] = ["vim", "less", "htop", "tmux", "log", "repaint"];
+const RECORDINGS: [&str; 8] = ["vim", "nano", "less", "htop", "mc", "tmux", "log", "repaint"];
 const SIZE: Size = Size { cols: 80, rows: 24 };
 /// How many snapshots are taken of each.
 const CUTS: usize = 25;
