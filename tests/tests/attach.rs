@@ -3,7 +3,6 @@
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
 use termfleet_tests::{
     cluster::{Builder, Cluster},
     http::Http,
@@ -39,12 +38,7 @@ async fn a_terminal_goes_through_tls_and_trusts_what_it_is_told_to() -> Result<(
 /// A terminal at a session, with all gateways to choose from, and the numbers in it.
 async fn counting(cluster: &Cluster) -> Result<Terminal> {
     let ann = cluster.user("ann").await?;
-    // It has this terminal's size from the start: a screen that is drawn anew because the columns
-    // changed would stand in the terminal's history twice.
-    let body = json!({ "projectId": "p", "config": { "cols": 100, "rows": 30 } });
-    let http = ann.http_at(cluster.gateways[0].address());
-    let created = http.post("/api/terminal/sessions", body).await?.json();
-    let id = created["session"]["id"].as_str().context("a session")?.to_owned();
+    let id = ann.http_at(cluster.gateways[0].address()).create("p").await?;
     let urls: Vec<_> = cluster.gateways.iter().map(|g| format!("http://{}", g.address())).collect();
     let variables = [("TERMFLEET_TOKEN", ann.token())];
     let attach = format!("attach {id} --url {}", urls.join(","));

@@ -144,6 +144,10 @@ pub enum ClientMessage {
         /// Rows of scrollback that a snapshot may bring.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         snapshot_rows: Option<u32>,
+        /// The same of one that comes because the size has changed: a terminal that keeps its
+        /// scrollback whatever is drawn wants none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redraw_rows: Option<u32>,
     },
     /// End an attachment.
     Detach {

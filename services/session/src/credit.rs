@@ -78,6 +78,13 @@ impl Credit {
         self.acked = offset;
     }
 
+    /// Output goes on at `offset`, which was sent: what comes from there on is sent again, and what was
+    /// sent before is acknowledged as ever.
+    pub fn step_back(&mut self, offset: Offset) {
+        self.sent = self.sent.min(offset);
+        self.acked = self.acked.min(offset);
+    }
+
     /// The client has parsed everything before `offset`. Older acknowledgements change nothing.
     ///
     /// # Errors
@@ -131,6 +138,19 @@ mod tests {
         assert_eq!(credit.allowance(0), 10);
         credit.ack(Offset::new(1005), 0).unwrap();
         assert_eq!(credit.acked(), Offset::new(1010), "an older ack changes nothing");
+    }
+
+    #[test]
+    fn a_step_back_gives_nothing_back_but_what_is_sent_again() {
+        let mut credit = Credit::new(Offset::new(0));
+        credit.advance(1000);
+        for (back_to, left) in [(1001, 1000), (1000, 1000), (999, 999)] {
+            credit.step_back(Offset::new(back_to));
+            assert_eq!(credit.allowance(0), MIN_WINDOW_BYTES - left);
+        }
+        credit.ack(Offset::new(999), 0).unwrap();
+        credit.step_back(Offset::new(500));
+        assert_eq!((credit.acked(), credit.allowance(0)), (Offset::new(500), MIN_WINDOW_BYTES));
     }
 
     #[test]

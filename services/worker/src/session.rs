@@ -53,7 +53,12 @@ pub(crate) use self::{
     ledger::encode,
 };
 use crate::{
-    feed::Feed, keeper, link::Request, metrics::CountedSession, screen::Picture, viewer::Tier,
+    feed::Feed,
+    keeper,
+    link::Request,
+    metrics::CountedSession,
+    screen::Picture,
+    viewer::{Scrollback, Tier},
     worker::Context,
 };
 
@@ -84,7 +89,7 @@ pub(crate) struct Attach {
     pub(crate) tier: Tier,
     pub(crate) size: Option<Size>,
     /// How much scrollback its snapshots bring.
-    pub(crate) rows: u32,
+    pub(crate) rows: Scrollback,
     pub(crate) watch_only: bool,
     /// What all that it leads to is a part of.
     pub(crate) span: Span,

@@ -58,7 +58,7 @@ pub(crate) struct Viewer {
     pub(crate) channel: ChannelId,
     pub(crate) session: SessionHandle,
     /// How much scrollback its snapshots bring.
-    pub(crate) rows: u32,
+    pub(crate) rows: Scrollback,
     link: Arc<Link>,
     feed: Arc<Feed>,
     metrics: Metrics,
@@ -67,6 +67,21 @@ pub(crate) struct Viewer {
     // Held for one word or one frame, never across an await.
     state: Mutex<State>,
     _counted: Counted,
+}
+
+/// How much scrollback snapshots bring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scrollback {
+    /// Those that stand for output which the client has not got.
+    pub(crate) snapshot: u32,
+    /// Those that come because the size has changed.
+    pub(crate) redraw: u32,
+}
+
+impl Scrollback {
+    pub(crate) fn of(self, reason: Reason) -> u32 {
+        if reason == Reason::Resized { self.redraw } else { self.snapshot }
+    }
 }
 
 /// Where output starts.
@@ -119,7 +134,7 @@ pub(crate) struct Seed {
     pub(crate) session: SessionHandle,
     pub(crate) feed: Arc<Feed>,
     pub(crate) metrics: Metrics,
-    pub(crate) rows: u32,
+    pub(crate) rows: Scrollback,
     pub(crate) drives: bool,
     pub(crate) tier: Tier,
 }
@@ -257,7 +272,12 @@ impl Viewer {
             return;
         }
         match state.pace.tier() {
-            Tier::Live | Tier::Preview => self.feed.desk.ask(Ask::viewer(self, Reason::Resized)),
+            Tier::Live | Tier::Preview => {
+                // What is sent meanwhile would be sent twice.
+                state.waits = true;
+                drop(state);
+                self.feed.desk.ask(Ask::viewer(self, Reason::Resized));
+            }
             Tier::Events => state.owed = Some(Reason::Resized),
         }
     }
@@ -326,7 +346,7 @@ impl Viewer {
             state.owed = state.shots.drop_next().or(state.owed);
             return self.exited(state);
         }
-        if let Some(part) = state.shots.begin() {
+        if let Some(part) = state.shots.begin(state.pace.sent()) {
             return Turn::Frame(self.snapshot(state, part, now), None);
         }
         if let Some(reason) = state.owed.take() {
@@ -355,7 +375,8 @@ impl Viewer {
             return Turn::Frame(self.resized(due), None);
         }
         let (open, more_at) = state.pace.opens(span.1, now);
-        let until = size.map_or(open, |size| size.at.offset.min(open));
+        let stops = [size.map(|size| size.at.offset), state.shots.awaits()];
+        let until = stops.into_iter().flatten().fold(open, Offset::min);
         match (state.pace.room(until, now), more_at) {
             (0, None) => self.exited(state),
             (0, Some(more_at)) => ask_again(state, more_at, now),
@@ -393,8 +414,14 @@ impl Viewer {
 
     fn snapshot(&self, state: &mut State, part: Part, now: Instant) -> Frame {
         let Part { shot: Shot { picture, reason }, first, more, data } = part;
-        if first {
+        if first && reason == Reason::Resized && picture.offset <= state.pace.sent() {
+            // It takes the place of nothing: what is under way still is.
+            state.pace.step_back(picture.offset);
+            state.sized = self.feed.size_at(picture.offset, self.session.size()).number;
+        } else if first {
             self.jump(state, picture.offset);
+        }
+        if first {
             state.pace.snapshot_sent(picture.offset, now);
         }
         Frame::Snapshot(pb::Snapshot {

@@ -127,7 +127,8 @@ impl Connection {
     pub(super) fn take_seat(&mut self, key: SeatKey, session: &Session) -> Result<(), Closing> {
         let (actor, tier) = (self.actor()?.clone(), self.tier_of(key));
         let Some((seat, tier)) = self.seats.get(key).zip(tier) else { return Ok(()) };
-        let Wish { client, attempt, resume, tier: _, size, snapshot_rows } = seat.wish.clone();
+        let Wish { client, attempt, resume, tier: _, size, snapshot_rows, redraw_rows } =
+            seat.wish.clone();
         let attach = Attach {
             session: session.id.clone(),
             actor,
@@ -137,6 +138,7 @@ impl Connection {
             tier,
             size,
             snapshot_rows,
+            redraw_rows,
             traceparent: traces::traceparent(),
         };
         match self.edge.upstream.attach(session, attach, &self.inbox, key) {

@@ -87,9 +87,19 @@ impl Connection {
                 cols,
                 rows,
                 snapshot_rows,
+                redraw_rows,
             } => {
-                let asked =
-                    Asked { client_id, attempt, epoch, offset, tier, cols, rows, snapshot_rows };
+                let asked = Asked {
+                    client_id,
+                    attempt,
+                    epoch,
+                    offset,
+                    tier,
+                    cols,
+                    rows,
+                    snapshot_rows,
+                    redraw_rows,
+                };
                 self.attach(id, session_id, asked)
             }
             ClientMessage::Detach { channel } => self.detach(id, channel),
@@ -332,6 +342,7 @@ struct Asked {
     cols: Option<u64>,
     rows: Option<u64>,
     snapshot_rows: Option<u32>,
+    redraw_rows: Option<u32>,
 }
 
 impl Asked {
@@ -349,6 +360,9 @@ impl Asked {
         if snapshot_rows > SNAPSHOT_ROWS {
             return Err(bad("snapshotRows is at most 500"));
         }
+        if self.redraw_rows.is_some_and(|rows| rows > SNAPSHOT_ROWS) {
+            return Err(bad("redrawRows is at most 500"));
+        }
         Ok(Wish {
             client: self.client_id,
             attempt: self.attempt,
@@ -356,6 +370,7 @@ impl Asked {
             tier: self.tier,
             size: rest::size(self.cols, self.rows)?,
             snapshot_rows,
+            redraw_rows: self.redraw_rows,
         })
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Wish {
     pub(super) size: Option<Size>,
     /// Rows of scrollback that it wants.
     pub(super) snapshot_rows: u32,
+    /// The same of a snapshot that comes because the size has changed, if that is to be different.
+    pub(super) redraw_rows: Option<u32>,
 }
 
 /// One attachment.

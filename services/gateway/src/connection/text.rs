@@ -196,6 +196,7 @@ impl Connection {
             tier: Tier::Live,
             size: None,
             snapshot_rows: SNAPSHOT_ROWS,
+            redraw_rows: None,
         };
         let seat = Seat::new(name.clone(), wish, Typing::paced(), Some(Screen::default()));
         let Some(key) = self.seats.add(seat) else {

@@ -37,6 +37,8 @@ pub(crate) struct Attach {
     pub(crate) size: Option<Size>,
     /// Rows of scrollback that a snapshot may bring.
     pub(crate) snapshot_rows: u32,
+    /// The same of one that comes because the size has changed, if that is to be different.
+    pub(crate) redraw_rows: Option<u32>,
     /// The span that it belongs to, also when it is asked for again.
     pub(crate) traceparent: Option<String>,
 }
@@ -63,6 +65,7 @@ impl Attach {
             snapshot_rows: self.snapshot_rows,
             watch_only: false,
             traceparent: self.traceparent.clone(),
+            redraw_rows: self.redraw_rows,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, mem::discriminant};
 
 use bytes::{Bytes, BytesMut};
-use termfleet_proto::ws::v1::EventKind;
+use termfleet_proto::ws::{frame::Reason, v1::EventKind};
 use termfleet_session::{
     code::Refusal,
     ids::{Epoch, Offset},
@@ -146,10 +146,11 @@ impl Queue {
     }
 
     /// A snapshot says all that the bytes waiting before it say: they are dropped. That is how an
-    /// interrupt bites: what has not left yet never does.
+    /// interrupt bites: what has not left yet never does. One that comes because of a size stands for
+    /// another such one alone: a client that keeps its scrollback misses no output.
     fn push_snapshot(&mut self, snapshot: Snapshot) -> Result<(), Overfull> {
         if !self.amid_snapshot {
-            self.drop_bytes(self.half_taken);
+            self.drop_bytes(self.half_taken, snapshot.reason == Reason::Resized);
         }
         self.grow(snapshot.data.len())?;
         self.amid_snapshot = snapshot.more;
@@ -165,16 +166,17 @@ impl Queue {
         Ok(())
     }
 
-    /// Drops what waits of output and snapshots, but for the rest of a snapshot of which the socket
-    /// has a part, if that is wanted: half a screen is none.
-    fn drop_bytes(&mut self, mut but_begun: bool) {
+    /// Drops what waits of output and snapshots, or those snapshots alone that came because of a size;
+    /// but for the rest of a snapshot of which the socket has a part, if that is wanted: half a screen
+    /// is none.
+    fn drop_bytes(&mut self, mut but_begun: bool, redrawn: bool) {
         self.items.retain(|item| match item {
             Item::Output(run) => {
-                self.bytes -= run.len();
-                false
+                self.bytes -= if redrawn { 0 } else { run.len() };
+                redrawn
             }
             Item::Other(Delivery::Snapshot(part)) => {
-                let kept = but_begun;
+                let kept = but_begun || (redrawn && part.reason != Reason::Resized);
                 but_begun &= part.more;
                 self.bytes -= if kept { 0 } else { part.data.len() };
                 kept
@@ -264,7 +266,7 @@ impl Queue {
     }
 
     pub(super) fn rewind(&mut self) -> Position {
-        self.drop_bytes(false);
+        self.drop_bytes(false, false);
         (self.amid_snapshot, self.half_taken) = (false, false);
         // An attachment that the socket never heard of is asked for anew; a new epoch that it has
         // not heard of is found out again by the worker.

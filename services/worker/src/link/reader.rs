@@ -17,7 +17,7 @@ use super::{Link, Request};
 use crate::{
     admit,
     session::{Attach, Command, ViewerCommand},
-    viewer::{Tier, Told, Viewer},
+    viewer::{Scrollback, Tier, Told, Viewer},
     worker::Context,
 };
 
@@ -106,6 +106,7 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
         snapshot_rows,
         watch_only,
         traceparent,
+        redraw_rows,
     } = frame;
     let bad = |what: &str| Refusal::new(Code::BadMessage, format!("{what} is not valid"));
     // An id that cannot be one answers like one that is nobody's.
@@ -119,7 +120,9 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
     let size = size.map(Size::try_from).transpose().map_err(admit::malformed)?;
     let client = client_id.parse().map_err(|_| bad("clientId"))?;
     let (attempt, tier) = (Attempt::new(attempt), Tier::from_frame(tier));
-    let rows = snapshot_rows.min(SNAPSHOT_ROWS);
+    let snapshot = snapshot_rows.min(SNAPSHOT_ROWS);
+    let redraw = redraw_rows.map_or(snapshot, |rows| rows.min(SNAPSHOT_ROWS));
+    let rows = Scrollback { snapshot, redraw };
     let span = tracing::debug_span!("attach", "otel.kind" = "server", session = %id);
     traces::continue_from(&span, traceparent.as_deref());
     Ok((id, Attach { actor, client, attempt, at, tier, size, rows, watch_only, span }))

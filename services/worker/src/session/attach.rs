@@ -26,7 +26,7 @@ use crate::{
     keeper::Ask,
     link::Request,
     screen::Picture,
-    viewer::{Seed, Start, Tier, Told, Viewer},
+    viewer::{Scrollback, Seed, Start, Tier, Told, Viewer},
 };
 
 /// When to attach again to a session whose shell is being replaced, or whose owner is in doubt.
@@ -84,7 +84,7 @@ struct Admitted {
     attempt: Attempt,
     may_type: bool,
     size: Option<Size>,
-    rows: u32,
+    rows: Scrollback,
     marks: Marks,
 }
 
@@ -174,7 +174,7 @@ impl Session {
             }
             wish => {
                 if attachment.awaited.is_empty() {
-                    self.feed.desk.ask(Ask::session(number, attachment.viewer.rows));
+                    self.feed.desk.ask(Ask::session(number, attachment.viewer.rows.snapshot));
                 }
                 attachment.awaited.push_back(Awaited { request, wish });
             }
@@ -273,7 +273,7 @@ impl Session {
         self.last_number
     }
 
-    pub(super) fn seed(&self, number: u64, rows: u32, drives: bool, tier: Tier) -> Seed {
+    pub(super) fn seed(&self, number: u64, rows: Scrollback, drives: bool, tier: Tier) -> Seed {
         Seed {
             number,
             session: self.handle.clone(),

@@ -143,6 +143,11 @@ impl Pace {
         (self.behind_since, self.owed_a_screen) = (None, false);
     }
 
+    /// It is shown the screen as it was at an offset that it was sent, and output goes on there.
+    pub(super) fn step_back(&mut self, offset: Offset) {
+        self.credit.step_back(offset);
+    }
+
     /// Whether it has to be given a snapshot instead of its backlog, with a ring that holds
     /// `tail..head`.
     pub(super) fn skips(&mut self, (tail, head): (Offset, Offset), now: Instant) -> Option<Skip> {

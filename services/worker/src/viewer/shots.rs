@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use termfleet_proto::ws::frame::Reason;
-use termfleet_session::limits::MAX_FRAME_BYTES;
+use termfleet_session::{ids::Offset, limits::MAX_FRAME_BYTES};
 
 use crate::screen::Picture;
 
@@ -12,6 +12,14 @@ use crate::screen::Picture;
 pub(super) struct Shot {
     pub(super) picture: Picture,
     pub(super) reason: Reason,
+}
+
+impl Shot {
+    /// It takes the place of no output: nothing was skipped, only the size has changed, and a client
+    /// that keeps its scrollback has all of it.
+    fn adds(&self) -> bool {
+        self.reason == Reason::Resized
+    }
 }
 
 /// A part of one.
@@ -48,10 +56,15 @@ impl Shots {
         Some(self.part(shot, sent))
     }
 
-    /// The first part of what is next.
-    pub(super) fn begin(&mut self) -> Option<Part> {
-        let shot = self.next.take()?;
+    /// The first part of what is next, for who was sent the output before `sent`.
+    pub(super) fn begin(&mut self, sent: Offset) -> Option<Part> {
+        let shot = self.next.take_if(|shot| !shot.adds() || shot.picture.offset <= sent)?;
         Some(self.part(shot, 0))
+    }
+
+    /// Up to where output goes before the one that is next.
+    pub(super) fn awaits(&self) -> Option<Offset> {
+        self.next.as_ref().filter(|shot| shot.adds()).map(|shot| shot.picture.offset)
     }
 
     fn part(&mut self, shot: Shot, from: usize) -> Part {
@@ -65,9 +78,11 @@ impl Shots {
 #[cfg(test)]
 mod tests {
     //! Parts at, below and above their bound.
-    use termfleet_session::{ids::Offset, limits::DEFAULT_SIZE};
+    use termfleet_session::limits::DEFAULT_SIZE;
 
     use super::*;
+
+    const ALL: Offset = Offset::new(u64::MAX);
 
     fn shot(bytes: usize, offset: u64) -> Shot {
         let data = Bytes::from(vec![b'x'; bytes]);
@@ -78,7 +93,7 @@ mod tests {
     fn parts(bytes: usize) -> Vec<(usize, bool)> {
         let mut shots = Shots::default();
         shots.put(shot(bytes, 0));
-        let first = shots.begin();
+        let first = shots.begin(ALL);
         let rest = std::iter::from_fn(|| shots.rest());
         first.into_iter().chain(rest).map(|part| (part.data.len(), part.more)).collect()
     }
@@ -97,12 +112,25 @@ mod tests {
     fn the_newest_is_next_and_what_was_begun_is_ended() {
         let mut shots = Shots::default();
         shots.put(shot(MAX_FRAME_BYTES + 1, 1));
-        assert!(shots.begin().unwrap().more);
+        assert!(shots.begin(ALL).unwrap().more);
         shots.put(shot(1, 2));
         shots.put(shot(1, 3));
         assert_eq!(shots.rest().unwrap().shot.picture.offset, Offset::new(1));
         assert!(shots.rest().is_none());
-        assert_eq!(shots.begin().unwrap().shot.picture.offset, Offset::new(3));
-        assert!(shots.rest().is_none() && shots.begin().is_none());
+        assert_eq!(shots.begin(ALL).unwrap().shot.picture.offset, Offset::new(3));
+        assert!(shots.rest().is_none() && shots.begin(ALL).is_none());
+    }
+
+    #[test]
+    fn after_a_change_of_the_size_all_output_before_it_comes_first() {
+        let mut shots = Shots::default();
+        shots.put(Shot { reason: Reason::Resized, ..shot(1, 100) });
+        assert_eq!(shots.awaits(), Some(Offset::new(100)));
+        assert!(shots.begin(Offset::new(99)).is_none());
+        assert!(shots.begin(Offset::new(100)).is_some() && shots.awaits().is_none());
+        shots.put(Shot { reason: Reason::Resized, ..shot(1, 100) });
+        assert!(shots.begin(Offset::new(101)).is_some());
+        shots.put(shot(1, 100));
+        assert!(shots.awaits().is_none() && shots.begin(Offset::new(0)).is_some());
     }
 }

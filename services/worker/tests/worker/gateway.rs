@@ -54,6 +54,7 @@ pub(crate) struct Client {
     pub(crate) at: Option<(u64, u64)>,
     pub(crate) size: Option<pb::Size>,
     pub(crate) rows: u32,
+    pub(crate) redraw_rows: Option<u32>,
     pub(crate) watch_only: bool,
     pub(crate) stopped: bool,
     pub(crate) tier: pb::Tier,
@@ -68,6 +69,7 @@ impl Client {
             at: None,
             size: None,
             rows: 500,
+            redraw_rows: None,
             watch_only: false,
             stopped: false,
             tier: pb::Tier::Live,
@@ -160,6 +162,7 @@ impl Gateway {
             snapshot_rows: client.rows,
             watch_only: client.watch_only,
             traceparent: None,
+            redraw_rows: client.redraw_rows,
         };
         if client.stopped {
             // Known by the next channel's number, before its first byte can come.

@@ -128,6 +128,8 @@ impl Heard {
                 assert!(snapshot.data.len() <= 32 << 10, "a part of {}", snapshot.data.len());
                 let seen = self.channel(snapshot.channel);
                 if seen.is_whole() {
+                    let skips = snapshot.offset > seen.end();
+                    assert!(!skips || snapshot.reason() != pb::Reason::Resized, "output is missed");
                     seen.shown.clear();
                 } else {
                     assert_eq!(snapshot.offset, seen.start, "a snapshot within a snapshot");

@@ -79,3 +79,32 @@ async fn who_has_seen_the_new_size_is_not_shown_it_again() {
         new.detach(false).await;
     }
 }
+
+#[tokio::test]
+async fn it_takes_the_place_of_no_output_and_brings_as_much_scrollback_as_asked_for() {
+    let stage = Stage::new().await;
+    let (session, gateway) = (stage.create().await, stage.gateway().await);
+    let clients = [(1, None), (2, Some(0)), (3, Some(7))];
+    let mut viewers = Vec::new();
+    for (number, redraw_rows) in clients {
+        let client = Client { redraw_rows, ..Client::new(&ann(), number) };
+        viewers.push(gateway.attach(&session, &client).await);
+    }
+    let driver = &viewers[0];
+    driver.types("stty -echo; for n in $(seq 3000); do echo n$n; sleep 0.001; done\n").await;
+    for rows in [30, 20, 28] {
+        let already = redrawn(&driver.seen()).len();
+        driver.resize(80, rows).await;
+        // That it misses nothing is looked at where everything is heard.
+        driver.until("the screen", |seen| (redrawn(seen).len() > already).then_some(())).await;
+    }
+    for (viewer, (_, rows)) in viewers.iter().zip(clients) {
+        viewer.shows("n3000\r\n").await;
+        let seen = viewer.seen();
+        let last = seen.snapshots.iter().rfind(|part| part.reason() == pb::Reason::Resized);
+        let text = String::from_utf8_lossy(&last.unwrap().data).into_owned();
+        let lines = text.matches("\r\n").count();
+        let above = lines - 27;
+        assert!(rows.map_or(above > 7, |rows| above == rows as usize), "{above}: {text:?}");
+    }
+}

@@ -122,6 +122,26 @@ fn half_a_snapshot_is_finished_before_the_next_one() {
 }
 
 #[test]
+fn one_that_comes_because_of_a_size_drops_others_such_alone() {
+    let inbox = inbox(1);
+    let resized = |offset, data| match snapshot(offset, false, data) {
+        Delivery::Snapshot(part) => {
+            Delivery::Snapshot(Snapshot { reason: Reason::Resized, ..part })
+        }
+        other => other,
+    };
+    inbox.push(1, snapshot(0, false, b"first")).unwrap();
+    inbox.push(1, output(0, b"old")).unwrap();
+    inbox.push(1, resized(3, b"dropped")).unwrap();
+    inbox.push(1, output(3, b"new")).unwrap();
+    inbox.push(1, resized(6, b"drawn")).unwrap();
+    let kept: Vec<_> = all(&inbox).into_iter().map(|(_, delivery)| delivery).collect();
+    let [old, new] = [output(0, b"old"), output(3, b"new")];
+    assert_eq!(kept, [snapshot(0, false, b"first"), old, new, resized(6, b"drawn")]);
+    inbox.push(1, output(6, &vec![0; SEAT_BYTES])).unwrap();
+}
+
+#[test]
 fn an_interrupt_drops_what_has_not_left() {
     let inbox = inbox(2);
     for at in 0..8 {

@@ -44,6 +44,7 @@ impl Bench {
             size: None,
             traceparent: None,
             snapshot_rows: 0,
+            redraw_rows: None,
         };
         self.link.attach(attach, &self.inbox, key)
     }

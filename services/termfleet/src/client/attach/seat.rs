@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use termfleet_proto::ws::{
-    frame::{ClientFrame, ServerFrame},
+    frame::{ClientFrame, Reason, ServerFrame},
     v1::{Action, Attached, ClientMessage, ErrorMessage, EventKind, ServerMessage, Tier},
 };
 use termfleet_runtime::clock;
@@ -20,7 +20,7 @@ use super::{
     lane::Lane,
     link::{Incoming, Link, closed, is_final},
     queries::Unasked,
-    terminal::Screen,
+    terminal::{Before, Screen},
     track::{Step, Track},
 };
 
@@ -111,6 +111,8 @@ impl Seat {
             cols: Some(self.size.cols.into()),
             rows: Some(self.size.rows.into()),
             snapshot_rows: None,
+            // The terminal keeps its own, whatever is drawn.
+            redraw_rows: Some(0),
         });
         self.coming = Some(link);
     }
@@ -293,22 +295,29 @@ impl Seat {
                 line.limit = line.limit.max(offset.get() + data.len() as u64);
                 self.track.output(offset, &data)
             }
-            ServerFrame::Snapshot { channel, epoch, offset, more, data, .. }
+            ServerFrame::Snapshot { channel, epoch, offset, size, reason, more, data }
                 if channel == line.channel =>
             {
+                let fits = size.cols == self.size.cols && size.rows <= self.size.rows;
+                let redraws = reason == Reason::Resized;
                 line.limit = offset.get();
                 line.acked = line.acked.min(line.limit);
-                self.track.snapshot(epoch, offset, more, data)
+                if redraws && self.track.has(epoch, offset) && !(fits && self.screen.is_terminal())
+                {
+                    // There is nothing in it that was not shown, and no place to draw it.
+                    return;
+                }
+                self.track.snapshot(epoch, offset, redraws, more, data)
             }
             _ => return,
         };
         match step {
             Step::Ignore => {}
             Step::Sync(offset) => self.sync(offset),
-            Step::Show { clear, replay, data } => {
+            Step::Show { before, replay, data } => {
                 let answered = if line.link.answers_queries { data.len() } else { replay };
                 let (answered, fresh) = data.split_at(answered);
-                if clear {
+                if before != Before::Nothing {
                     self.unasked.rest();
                 }
                 let mut shown = self.unasked.take(answered);
@@ -316,7 +325,8 @@ impl Seat {
                     shown.append(&mut self.unasked.rest());
                     shown.extend_from_slice(fresh);
                 }
-                self.screen.show(clear, &shown, self.track.position().get());
+                let rows = self.size.rows;
+                self.screen.show((before, rows), &shown, self.track.position().get());
             }
         }
     }

@@ -16,12 +16,30 @@ pub(super) const READ_BYTES: usize = 16 << 10;
 const READS: usize = 4;
 /// Clears the screen for a snapshot: attributes, scroll region, cursor, contents.
 const CLEAR: &[u8] = b"\x1b[m\x1b[r\x1b[H\x1b[2J";
+/// What every snapshot begins with: a terminal that keeps its scrollback is not reset for another size.
+const RESET: &[u8] = b"\x1bc";
+/// Makes a terminal that shows all that was printed ready for being drawn anew: the main screen, the
+/// modes in which a snapshot is drawn, no sequence open, no keyboard modes put aside.
+const REDRAW: &[u8] =
+    b"\x18\x1b[?2026h\x1b[<16u\x1b[?1049l\x1b[<16u\x1b[?7h\x1b[?6l\x1b[4l\x1b[20l\
+\x1b[r\x1b(B\x1b)B\x0f\x1b[m";
 /// Takes back what programs may have switched on: mouse reports, bracketed paste, application keys,
 /// a hidden cursor, colours.
 const CALM: &[u8] =
     b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h\x1b[m";
 /// Switches to the other screen, and back.
 const OTHER_SCREEN: [&[u8]; 2] = [b"\x1b[?1049h", b"\x1b[?1049l"];
+
+/// What happens before something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing: it goes on.
+    Nothing,
+    /// The screen is cleared, as for another session.
+    Clear,
+    /// What is shown is drawn anew in its place; what has scrolled away stays where it is.
+    Redraw,
+}
 
 /// A terminal in raw mode; as it was when this is dropped, however that happens.
 pub(super) struct Raw {
@@ -111,17 +129,25 @@ impl Screen {
         Self { write, written, waiting, waiting_end, writing_end, shown, is_terminal, other }
     }
 
-    /// Shows bytes, which bring the output up to `end`; clears before them for a snapshot.
-    pub(super) fn show(&mut self, clear: bool, bytes: &[u8], end: u64) {
-        if clear {
-            // What was about to be shown is another screen's.
-            self.waiting.clear();
-            self.shown = 0;
-            self.writing_end = self.writing_end.map(|_| 0);
-            if self.is_terminal {
-                self.waiting.extend_from_slice(CLEAR);
+    /// Is there a terminal at all?
+    pub(super) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Shows bytes, which bring the output up to `end`, on a screen of so many rows.
+    pub(super) fn show(&mut self, (before, rows): (Before, u16), bytes: &[u8], end: u64) {
+        let bytes = match before {
+            Before::Nothing => bytes,
+            Before::Clear => {
+                self.clear();
+                bytes
             }
-        }
+            Before::Redraw => {
+                self.waiting.extend_from_slice(&redraw(rows));
+                self.other = false;
+                bytes.strip_prefix(RESET).unwrap_or(bytes)
+            }
+        };
         self.waiting.extend_from_slice(bytes);
         self.waiting_end = end;
         let last = |what: &[u8]| bytes.windows(what.len()).rposition(|part| part == what);
@@ -130,6 +156,16 @@ impl Screen {
             (on, off) => self.other = on > off,
         }
         self.go_on();
+    }
+
+    fn clear(&mut self) {
+        // What was about to be shown is another screen's.
+        self.waiting.clear();
+        self.shown = 0;
+        self.writing_end = self.writing_end.map(|_| 0);
+        if self.is_terminal {
+            self.waiting.extend_from_slice(CLEAR);
+        }
     }
 
     /// Waits until something is written.
@@ -164,4 +200,15 @@ impl Screen {
             self.writing_end = Some(self.waiting_end);
         }
     }
+}
+
+/// Empties the screen row by row: to clear it at once would put its rows into some terminals'
+/// scrollback.
+fn redraw(rows: u16) -> Vec<u8> {
+    let mut out = REDRAW.to_vec();
+    for row in 1..=rows {
+        out.extend_from_slice(format!("\x1b[{row}H\x1b[2K").as_bytes());
+    }
+    out.extend_from_slice(b"\x1b[H");
+    out
 }

@@ -5,6 +5,8 @@ use hyper::body::Bytes;
 use termfleet_proto::ws::v1::Attached;
 use termfleet_session::ids::{Epoch, Offset};
 
+use super::terminal::Before;
+
 /// What is awaited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Awaited {
@@ -24,9 +26,9 @@ pub(super) enum Step {
     Ignore,
     /// Ask for what is missing, from this offset; without one for a snapshot.
     Sync(Option<Offset>),
-    /// Show these bytes, on a screen that is cleared before them if it says so; the first `replay`
-    /// of them were shown to somebody before.
-    Show { clear: bool, replay: usize, data: Bytes },
+    /// Show these bytes, after what comes before them; the first `replay` of them were shown to
+    /// somebody before.
+    Show { before: Before, replay: usize, data: Bytes },
 }
 
 /// The track.
@@ -93,23 +95,33 @@ impl Track {
                 let replay =
                     self.replay_until.saturating_sub(self.at).min(data.len() as u64) as usize;
                 self.at = end;
-                Step::Show { clear: false, replay, data }
+                Step::Show { before: Before::Nothing, replay, data }
             }
         }
     }
 
-    /// A piece of a snapshot arrived.
+    /// Is all output before that offset here?
+    pub(super) fn has(&self, epoch: Epoch, offset: Offset) -> bool {
+        self.awaited == Awaited::Output && self.epoch == Some(epoch) && offset <= self.position()
+    }
+
+    /// A piece of a snapshot arrived; it `redraws` what is here if only the size has changed.
     pub(super) fn snapshot(
         &mut self,
         epoch: Epoch,
         offset: Offset,
+        redraws: bool,
         more: bool,
         data: Bytes,
     ) -> Step {
         if self.awaited == Awaited::Nothing {
             return Step::Ignore;
         }
-        let clear = !self.in_snapshot;
+        let before = match self.in_snapshot {
+            true => Before::Nothing,
+            false if redraws && self.has(epoch, offset) => Before::Redraw,
+            false => Before::Clear,
+        };
         // It may come unasked: what follows may repeat what this terminal has answered already.
         if self.epoch == Some(epoch) {
             self.replay_until = self.replay_until.max(self.at);
@@ -118,7 +130,7 @@ impl Track {
         self.awaited = if more { Awaited::Snapshot } else { Awaited::Output };
         self.epoch = Some(epoch);
         self.at = offset.get();
-        Step::Show { clear, replay: data.len(), data }
+        Step::Show { before, replay: data.len(), data }
     }
 }
 
@@ -137,7 +149,8 @@ mod tests {
         let mut track = live(10);
         let data = Bytes::from_static(b"abcd");
         assert_eq!(track.output(Offset::new(6), &data), Step::Ignore);
-        let shown = Step::Show { clear: false, replay: 0, data: Bytes::from_static(b"cd") };
+        let data_left = Bytes::from_static(b"cd");
+        let shown = Step::Show { before: Before::Nothing, replay: 0, data: data_left };
         assert_eq!(track.output(Offset::new(8), &data), shown);
         assert_eq!(track.position(), Offset::new(12));
         assert_eq!(track.output(Offset::new(13), &data), Step::Sync(Some(Offset::new(12))));
@@ -149,11 +162,25 @@ mod tests {
         let mut track = live(10);
         let (epoch, at) = (Epoch::new(2), Offset::new(50));
         let data = Bytes::from_static(b"x");
-        let first = track.snapshot(epoch, at, true, data.clone());
-        assert_eq!(first, Step::Show { clear: true, replay: 1, data: data.clone() });
-        let last = track.snapshot(epoch, at, false, data.clone());
-        assert_eq!(last, Step::Show { clear: false, replay: 1, data: data.clone() });
+        let first = track.snapshot(epoch, at, false, true, data.clone());
+        assert_eq!(first, Step::Show { before: Before::Clear, replay: 1, data: data.clone() });
+        let last = track.snapshot(epoch, at, false, false, data.clone());
+        assert_eq!(last, Step::Show { before: Before::Nothing, replay: 1, data: data.clone() });
         assert_eq!(track.resume(), Some((epoch, at)));
         assert!(matches!(track.output(at, &data), Step::Show { .. }));
+    }
+
+    #[test]
+    fn a_new_size_redraws_what_is_here_and_nothing_else() {
+        let data = Bytes::from_static(b"x");
+        let before = |at: u64, epoch: u64| {
+            let (epoch, at) = (Epoch::new(epoch), Offset::new(at));
+            match live(10).snapshot(epoch, at, true, false, data.clone()) {
+                Step::Show { before, .. } => before,
+                other => panic!("{other:?}"),
+            }
+        };
+        let all = [before(9, 1), before(10, 1), before(11, 1), before(10, 2)];
+        assert_eq!(all, [Before::Redraw, Before::Redraw, Before::Clear, Before::Clear]);
     }
 }

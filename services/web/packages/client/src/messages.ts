@@ -28,6 +28,7 @@ export interface Attach {
   cols?: number;
   rows?: number;
   snapshotRows?: number;
+  redrawRows?: number;
 }
 
 /** What a client may send. */

@@ -94,6 +94,7 @@ export const TERMFLEET_V1: Dialect = {
       "cols?": count,
       "rows?": count,
       "snapshotRows?": described("Rows of scrollback that a snapshot may bring.", count),
+      "redrawRows?": described("The same of one that comes because the size changed.", count),
     }),
     detach: says("Ends an attachment. The session goes on.", { channel }),
     sync: says("Asks for what is missing; without an offset for a snapshot.", {
