@@ -11,6 +11,7 @@ mod edit;
 mod handler;
 mod modes;
 mod reach;
+mod taller;
 
 use std::ops::Range;
 
@@ -123,6 +124,7 @@ impl Emulator {
 
     pub(super) fn resize(&mut self, size: Size) {
         let (lines, cols) = (usize::from(size.rows), usize::from(size.cols));
+        let before = usize::from(self.size.rows);
         // `Term` resizes two blank screens, which have no lines to add: to add one would make a
         // thousand.
         set_hidden(&mut self.term, Grid::new(lines + 1, 2, 0));
@@ -133,8 +135,12 @@ impl Emulator {
         set_hidden(&mut self.term, Grid::new(1, 2, 0));
         let mut main = self.main.take();
         let history = main.as_mut().map_or(&mut shown, |main| &mut main.grid);
+        let at_bottom = history.cursor.point.line.0 as usize + 1 == before;
         reflow(history, lines, cols);
         self.keep_history(history);
+        if at_bottom {
+            taller::take_back(history, &mut self.lines, lines.saturating_sub(before));
+        }
         settle(history, cols);
         if let Some(main) = &mut main {
             shown.resize(false, lines, cols);

@@ -78,6 +78,26 @@ impl Lines {
         }
     }
 
+    /// The newest line.
+    pub(super) fn newest(&self) -> Option<Line<'_>> {
+        let block = self.blocks.back()?;
+        block.ends.len().checked_sub(1).map(|number| block.line(number))
+    }
+
+    /// Takes the newest line out.
+    pub(super) fn pop(&mut self) {
+        let Some(block) = self.blocks.back_mut() else { return };
+        if block.ends.pop().is_some() {
+            self.end -= 1;
+        }
+        block.text.truncate(block.ends.last().map_or(0, |(end, _)| *end as usize));
+        if block.ends.is_empty() {
+            self.blocks.pop_back();
+            let newest = self.blocks.back().map_or(0, Block::bytes);
+            self.bytes = self.bytes.saturating_sub(newest);
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.blocks = VecDeque::new();
         (self.first, self.bytes) = (self.end, 0);
@@ -171,5 +191,23 @@ mod tests {
             assert_eq!(*text, format!("{}", first as usize + at));
         }
         assert_eq!(texts(lines.before(990, 3).1), ["987", "988", "989"]);
+    }
+
+    #[test]
+    fn the_newest_come_back_one_by_one() {
+        let mut lines = Lines::new(1 << 20);
+        for number in 0..10_000 {
+            lines.push(format!("{number:0>20}").as_bytes(), None);
+        }
+        let whole = lines.bytes;
+        assert!(lines.blocks.len() > 2 && whole > 0);
+        for number in (0..10_000).rev() {
+            let text = String::from_utf8_lossy(lines.newest().unwrap().text).into_owned();
+            assert_eq!((text, lines.end()), (format!("{number:0>20}"), number + 1));
+            lines.pop();
+        }
+        lines.pop();
+        assert!(lines.newest().is_none() && lines.blocks.is_empty());
+        assert_eq!((lines.bytes, lines.first(), lines.end()), (0, 0, 0));
     }
 }

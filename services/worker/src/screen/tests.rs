@@ -340,6 +340,43 @@ fn a_cell_takes_so_many_marks() {
 }
 
 #[test]
+fn a_taller_screen_takes_rows_back_and_a_lower_one_gives_them_again() {
+    let mut text = String::new();
+    for n in 0..40 {
+        let _ = write!(text, "\x1b[1;3{}mline {n}\x1b[m ✅ \x1b[44m \x1b[m\r\n", n % 8);
+    }
+    text.push_str("one that is too long for a screen of twenty columns\r\ne\u{301}\r\n\r\n$ ");
+    let mut screen = fed(20, 4, text.as_bytes());
+    let before = state(&screen);
+    assert_eq!(rows(&screen)[1..], ["e", "", "$"]);
+    for taller in [5, 6, 9, 30, 45, 46, 47] {
+        screen.resize(Size { cols: 20, rows: taller });
+        let shown = rows(&screen);
+        let blank = shown.iter().rev().take_while(|row| row.is_empty()).count();
+        // There are 46 rows in all.
+        assert_eq!(blank, usize::from(taller).saturating_sub(46), "{shown:#?}");
+        assert_eq!(shown[shown.len() - 1 - blank], "$");
+        let copied = copy(&screen, 500);
+        assert_eq!(state(&copied), state(&screen));
+        screen.resize(Size { cols: 20, rows: 4 });
+        assert_eq!(state(&screen), before, "{taller} rows and back");
+    }
+}
+
+#[test]
+fn rows_come_back_only_to_who_asks_in_the_last_row_and_only_if_they_fit() {
+    let lines: String = (0..10).map(|n| format!("line {n}\r\n")).collect();
+    let mut screen = fed(20, 4, format!("{lines}$\x1b[A").as_bytes());
+    screen.resize(Size { cols: 20, rows: 6 });
+    assert_eq!(rows(&screen), ["line 7", "line 8", "line 9", "$", "", ""]);
+    let mut screen = fed(20, 4, format!("123456789\r\n{lines}$").as_bytes());
+    screen.resize(Size { cols: 8, rows: 11 });
+    assert_eq!(rows(&screen)[..2], ["line 0", "line 1"]);
+    screen.resize(Size { cols: 8, rows: 13 });
+    assert_eq!((&*rows(&screen)[0], &*rows(&screen)[12]), ("line 0", ""), "what was wider stays");
+}
+
+#[test]
 fn a_resized_screen_wraps_anew() {
     let mut screen = fed(8, 3, b"12345678abc\r\n$ ");
     screen.resize(Size { cols: 20, rows: 3 });
