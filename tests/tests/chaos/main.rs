@@ -6,4 +6,5 @@ mod between;
 mod cuts;
 mod probe;
 mod random;
+mod snapshots;
 mod weather;
