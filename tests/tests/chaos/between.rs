@@ -28,7 +28,7 @@ async fn links_between_gateway_and_worker_may_break_at_any_byte() -> Result<()> 
     let chaos = Chaos::start().await?;
     let advertise = format!("advertise = \"{}\"\n", chaos.address());
     let builder = Builder::default().workers(1).gateways(1).without_nginx();
-    let limits = "[limits]\ninput_messages_per_second = 1000000\n";
+    let limits = "[limits]\ninput_messages_per_second = 1000000\nhandshakes_per_minute = 1000000\n";
     let builder = builder.worker_config(&advertise).gateway_config(limits);
     let cluster = builder.start().await?;
     chaos.lead_to(cluster.workers[0].address());
