@@ -17,8 +17,11 @@ use tokio_websockets::{ClientBuilder, Limits, Message, WebSocketStream};
 
 /// An acknowledgement leaves at once when it moves this far, as in the SDK.
 const ACK_BYTES: u64 = 64 << 10;
-/// A smaller one leaves after this.
+/// A smaller one leaves after this, …
 const ACK_DELAY: Duration = Duration::from_millis(20);
+/// … and one of less than this, what a key echoes, with the next key, or after so long.
+const SMALL_ACK_BYTES: u64 = 4 << 10;
+const SMALL_ACK_DELAY: Duration = Duration::from_millis(250);
 /// The largest message that anything sends.
 const MAX_MESSAGE: usize = 16 << 20;
 /// Where a floor serves a socket without a shell.
@@ -127,6 +130,11 @@ impl Wire {
             let seat = &mut self.seats[seat];
             let (channel, offset) = (ChannelId::new(seat.channel), Offset::new(seat.input));
             seat.input += bytes.len() as u64;
+            if seat.came > seat.acked {
+                seat.acked = seat.came;
+                let ack = ClientFrame::Ack { channel, offset: Offset::new(seat.came) }.encode();
+                self.stream.feed(Message::binary(Bytes::from(ack))).await?;
+            }
             ClientFrame::Input { channel, offset, data }.encode().into()
         } else {
             data
@@ -233,7 +241,9 @@ impl Wire {
     fn moved(&mut self, channel: ChannelId, to: u64) -> Option<usize> {
         let seat = self.seat(channel)?;
         self.seats[seat].came = to;
-        self.ack_at.get_or_insert_with(|| Instant::now() + ACK_DELAY);
+        let small = to.saturating_sub(self.seats[seat].acked) < SMALL_ACK_BYTES;
+        let at = Instant::now() + if small { SMALL_ACK_DELAY } else { ACK_DELAY };
+        self.ack_at = Some(self.ack_at.map_or(at, |known| known.min(at)));
         Some(seat)
     }
 

@@ -22,6 +22,7 @@ pub mod signals;
 pub mod tasks;
 
 pub mod backoff;
+pub mod beat;
 pub mod clock;
 
 pub use admin::{About, Admin};

@@ -17,10 +17,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use termfleet_runtime::beat;
 use termfleet_session::{ids::Offset, limits::HISTORY_BYTES};
 use tokio::{
     select, task,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +38,8 @@ use crate::{
 
 /// Bytes that the screen reads before it gives way to whoever else is on this core.
 const BATCH_BYTES: usize = 64 << 10;
-/// How long output after quiet waits for the screen: viewers are sent it first.
+/// How long output after quiet waits for the screen at least, and twice that at most: viewers are sent
+/// it first, and screens of many sessions read on the same beat.
 const REST: Duration = Duration::from_millis(4);
 /// A picture beyond this is made again with less scrollback: more would not fit beside a full window
 /// into what a gateway holds for a client.
@@ -118,7 +120,7 @@ impl Keeper {
             select! {
                 () = self.stop.cancelled() => {}
                 () = self.feed.desk.asked() => {}
-                () = sleep(REST) => {}
+                () = sleep_until(beat::at_or_after(Instant::now() + REST, REST)) => {}
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::{session::SessionHandle, worker::Context};
 
 /// Sessions asked about at once: enough to share one look at the machine, few enough that a
 /// keystroke's request does not queue behind them.
-const AT_ONCE: usize = 64;
+pub(crate) const AT_ONCE: usize = 64;
 
 /// Processor time of each session's shell so far, in milliseconds.
 type Spent = HashMap<(SessionId, Epoch), u64>;

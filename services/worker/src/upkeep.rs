@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream};
 use termfleet_session::{ids::SessionId, record::Counters};
 use termfleet_store::{StoreError, Touch};
 use tokio::{
@@ -11,6 +12,7 @@ use tokio::{
 };
 
 use crate::{
+    sample,
     session::{Command, Outcome, SessionHandle},
     worker::Context,
 };
@@ -61,14 +63,14 @@ fn live(context: &Context) -> Vec<SessionHandle> {
 async fn round(context: &Context, seen: &mut HashMap<SessionId, Seen>, now: Instant) {
     let live = live(context);
     let mut before = std::mem::take(seen);
-    let mut batch = Vec::new();
+    let (mut batch, mut busy) = (Vec::new(), Vec::new());
     for session in &live {
         let id = &session.facts().id;
         let mut known = before.remove(id).unwrap_or_default();
         let touch = touch(session);
         if known.touched.as_ref() != Some(&touch) {
             if printed(known.touched.as_ref(), &touch) {
-                look(context, session).await;
+                busy.push(session);
             }
             batch.push(touch.clone());
             known.touched = Some(touch);
@@ -80,6 +82,8 @@ async fn round(context: &Context, seen: &mut HashMap<SessionId, Seen>, now: Inst
         }
         seen.insert(id.clone(), known);
     }
+    let looks = stream::iter(busy).map(|session| look(context, session));
+    looks.for_each_concurrent(sample::AT_ONCE, |looking| looking).await;
     write(context, &batch).await;
 }
 

@@ -116,8 +116,9 @@ impl Link {
 
     pub(super) fn ack(&self, seat: SeatId, known: Option<ChannelId>, offset: Offset) {
         let mut state = self.lock();
-        if let Some(channel) = state.known_channel(seat, known) {
-            state.outbox.ack(channel, offset);
+        if let Some(channel) = state.known_channel(seat, known)
+            && state.outbox.ack(channel, offset)
+        {
             state.wake();
         }
     }

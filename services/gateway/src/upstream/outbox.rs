@@ -13,13 +13,17 @@ use termfleet_proto::{
 };
 use termfleet_session::{
     ids::Offset,
-    limits::{INPUT_WINDOW_BYTES, MAX_INPUT_BYTES, Size},
+    limits::{INPUT_WINDOW_BYTES, MAX_INPUT_BYTES, MIN_WINDOW_BYTES, Size},
 };
 
 use super::link::SeatId;
 
 /// Input that may wait for one channel: the window, and the message that reaches over its end.
 const CHANNEL_INPUT_BYTES: usize = INPUT_WINDOW_BYTES as usize + MAX_INPUT_BYTES;
+/// An acknowledgement that moves less than this waits for the next frame of its link, the beat at the
+/// latest: a sixteenth of the smallest window, so that no viewer ever stands still for it. One comes
+/// after every keystroke, and would cost as much as the key.
+const ACK_STEP_BYTES: u64 = MIN_WINDOW_BYTES / 16;
 /// What a piece of input costs beside its bytes: a client that types empty or tiny messages must
 /// not queue more of them than these bounds mean.
 const INPUT_OVERHEAD_BYTES: usize = 64;
@@ -46,6 +50,8 @@ pub(super) struct Outbox {
     requests: VecDeque<Frame>,
     channels: HashMap<u64, Outgoing>,
     turn: VecDeque<u64>,
+    /// Up to where each channel's output is acknowledged on this stream.
+    acked: HashMap<u64, Offset>,
 }
 
 #[derive(Debug, Default)]
@@ -71,8 +77,16 @@ impl Outbox {
         self.requests.push_back(frame);
     }
 
-    pub(super) fn ack(&mut self, channel: u64, offset: Offset) {
+    /// Acknowledges output; true if that may not wait for company.
+    pub(super) fn ack(&mut self, channel: u64, offset: Offset) -> bool {
         self.channel(channel).ack = Some(offset);
+        // The first one says where the channel stands; one that goes back says so anew.
+        let known = self.acked.get(&channel).filter(|known| **known <= offset);
+        let far = known.is_none_or(|known| offset.since(*known) >= ACK_STEP_BYTES);
+        if far {
+            self.acked.insert(channel, offset);
+        }
+        far
     }
 
     pub(super) fn resize(&mut self, channel: u64, size: Size) {
@@ -101,6 +115,7 @@ impl Outbox {
 
     /// Ends a channel, after the input that waits for it.
     pub(super) fn detach(&mut self, channel: u64, lost: bool) {
+        self.acked.remove(&channel);
         let out = self.channel(channel);
         (out.ack, out.resize, out.tier) = (None, None, None);
         out.detach = Some(lost);
@@ -108,6 +123,7 @@ impl Outbox {
 
     /// Drops what waits for a channel that the worker has ended.
     pub(super) fn forget(&mut self, channel: u64) {
+        self.acked.remove(&channel);
         self.channels.remove(&channel);
     }
 
@@ -137,9 +153,11 @@ impl Outbox {
             } else {
                 self.turn.push_back(channel);
             }
-            if let Some(frame) = frame {
-                return Some(Next::Frame(frame));
+            let Some(frame) = frame else { continue };
+            if let Frame::Ack(ack) = &frame {
+                self.acked.insert(channel, Offset::new(ack.offset));
             }
+            return Some(Next::Frame(frame));
         }
         None
     }

@@ -85,3 +85,19 @@ fn a_channel_that_ended_leaves_nothing_behind() {
     assert_eq!(frames(&mut outbox), [input(2, b"y")]);
     assert!(outbox.is_empty());
 }
+
+#[test]
+fn an_acknowledgement_of_little_waits_for_company() {
+    let mut outbox = Outbox::default();
+    let mut ack = |at| outbox.ack(1, Offset::new(at));
+    assert!(ack(100), "the first one says where the channel stands");
+    assert!(!ack(100 + ACK_STEP_BYTES - 1), "below the step");
+    assert!(ack(100 + ACK_STEP_BYTES), "at the step");
+    assert!(!ack(101 + ACK_STEP_BYTES), "the next one counts from there");
+    assert!(ack(101 + 2 * ACK_STEP_BYTES), "above the step");
+    assert!(ack(50), "output goes on from an earlier offset");
+    let Some(Next::Frame(Frame::Ack(newest))) = outbox.pop() else { panic!("an ack waits") };
+    assert_eq!(newest.offset, 50);
+    outbox.forget(1);
+    assert!(outbox.ack(1, Offset::new(60)), "what is forgotten begins anew");
+}

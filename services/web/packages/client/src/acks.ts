@@ -8,12 +8,17 @@
 export const ACK_BYTES = 64 * 1024;
 /** A smaller one goes out after this. */
 export const ACK_DELAY_MS = 20;
+/** One of less than this, what a key echoes, goes out with the next key … */
+export const SMALL_ACK_BYTES = 4 * 1024;
+/** … or after this. The server may send 64 KiB at least without any. */
+export const SMALL_ACK_DELAY_MS = 250;
 
 export class Acks {
   #parsed = 0;
   #acked = 0;
   #limit = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #patient = false;
   /** Writes of an earlier channel or screen must not count for this one. */
   #generation = 0;
 
@@ -70,11 +75,19 @@ export class Acks {
 
   #consider(): void {
     const due = this.#due();
-    if (due >= ACK_BYTES) this.#flush();
-    else if (due > 0) this.#timer ??= setTimeout(() => this.#flush(), ACK_DELAY_MS);
+    if (due >= ACK_BYTES) this.flush();
+    else if (due > 0) this.#schedule(due < SMALL_ACK_BYTES);
   }
 
-  #flush(): void {
+  #schedule(patient: boolean): void {
+    if (this.#timer !== undefined && this.#patient <= patient) return;
+    this.stop();
+    this.#patient = patient;
+    this.#timer = setTimeout(() => this.flush(), patient ? SMALL_ACK_DELAY_MS : ACK_DELAY_MS);
+  }
+
+  /** Sends what is due, as when input leaves anyway. */
+  flush(): void {
     this.stop();
     const due = this.#due();
     if (due <= 0) return;

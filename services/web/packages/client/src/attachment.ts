@@ -431,6 +431,7 @@ export class Attachment {
     for (;;) {
       const piece = this.#lane.take(this.host.maxInputBytes);
       if (!piece) return;
+      this.#acks.flush();
       at.link.sendFrame({ kind: "input", channel, offset: piece.offset, data: piece.data });
     }
   }

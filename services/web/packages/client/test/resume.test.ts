@@ -1,6 +1,6 @@
 /** Output over lost sockets: nothing missing, nothing twice, nothing answered twice. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { fakeConnection, FakeScreen, liveSession, SESSION } from "./fake.ts";
+import { bytes, fakeConnection, FakeScreen, liveSession, SESSION } from "./fake.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -149,15 +149,38 @@ test("acks follow the terminal: after 20 ms, at once at 64 KiB, never beyond the
   const { socket, screen } = liveSession();
   socket().attached();
   socket().snapshot(1, 0);
-  socket().output(1, 0, "abc");
+  socket().output(1, 0, "x".repeat(4096));
   vi.advanceTimersByTime(1_000);
   expect(socket().acks).toEqual([]);
   screen.parse();
   vi.advanceTimersByTime(20);
-  expect(socket().acks).toEqual([3]);
-  socket().output(1, 3, "x".repeat(64 * 1024));
+  expect(socket().acks).toEqual([4096]);
+  socket().output(1, 4096, "x".repeat(64 * 1024));
   screen.parse();
-  expect(socket().acks).toEqual([3, 3 + 64 * 1024]);
+  expect(socket().acks).toEqual([4096, 4096 + 64 * 1024]);
+});
+
+test("an ack below 4 KiB waits for input or 250 ms, and no longer once it is more", () => {
+  const { socket, screen, attachment } = liveSession();
+  socket().attached();
+  socket().snapshot(1, 0);
+  socket().output(1, 0, "x".repeat(4095));
+  screen.parse();
+  vi.advanceTimersByTime(249);
+  expect(socket().acks).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(socket().acks).toEqual([4095]);
+  socket().output(1, 4095, "a");
+  screen.parse();
+  attachment.send(bytes("b"));
+  expect(socket().acks).toEqual([4095, 4096]);
+  socket().output(1, 4096, "c");
+  screen.parse();
+  vi.advanceTimersByTime(10);
+  socket().output(1, 4097, "d".repeat(4095));
+  screen.parse();
+  vi.advanceTimersByTime(20);
+  expect(socket().acks).toEqual([4095, 4096, 4096 + 4096]);
 });
 
 test("on a new channel nothing is acked that this channel did not bring", () => {
@@ -174,7 +197,7 @@ test("on a new channel nothing is acked that this channel did not bring", () => 
   vi.advanceTimersByTime(100);
   expect(socket().acks).toEqual([]);
   socket().output(2, 2, "cd");
-  vi.advanceTimersByTime(20);
+  vi.advanceTimersByTime(250);
   expect(socket().acks).toEqual([4]);
 });
 
