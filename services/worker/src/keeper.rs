@@ -110,7 +110,7 @@ impl Keeper {
             () = feed.desk.printed() => self.rest().await,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
         }
-        self.screen.tick(Instant::now());
+        self.guard(|screen| screen.tick(Instant::now()));
         !self.is_over()
     }
 
@@ -161,7 +161,7 @@ impl Keeper {
             && next.at.offset <= self.screen.fed()
         {
             self.sized = next.number;
-            self.screen.resize(next.at.size);
+            self.guard(|screen| screen.resize(next.at.size));
         }
     }
 
@@ -186,14 +186,55 @@ impl Keeper {
         }
     }
 
-    /// A program's output must never end its session: a screen that breaks is begun anew behind it.
+    /// A program's output must never end its session: a screen that breaks is made again from what the
+    /// ring holds, without the bytes that broke it.
     fn feed_screen(&mut self, bytes: &[u8]) {
-        let (from, now) = (self.screen.fed(), Instant::now());
-        let fed = catch_unwind(AssertUnwindSafe(|| self.screen.feed(bytes, now)));
-        if fed.is_err() {
-            tracing::error!(session = %self.session.facts().id, %from, "the screen broke");
-            self.begin_at(from.plus(bytes.len() as u64));
+        let from = self.screen.fed();
+        if !self.try_feed(bytes) {
+            let bytes = bytes.len() as u64;
+            tracing::error!(session = %self.session.facts().id, %from, bytes, "the screen broke");
+            self.make_again(from);
+            self.screen.skip_to(from.plus(bytes));
         }
+    }
+
+    /// False: the screen is not to be used any more.
+    fn try_feed(&mut self, bytes: &[u8]) -> bool {
+        let now = Instant::now();
+        catch_unwind(AssertUnwindSafe(|| self.screen.feed(bytes, now))).is_ok()
+    }
+
+    /// Reads once more what was read before; if that cannot be, the screen is blank.
+    fn make_again(&mut self, until: Offset) {
+        self.begin_at(start::start(&self.feed.ring).min(until));
+        let mut buffer = vec![0; BATCH_BYTES];
+        loop {
+            self.resize();
+            let from = self.screen.fed();
+            if from >= until {
+                break;
+            }
+            let size = self.feed.size_after(self.sized).map(|next| next.at.offset);
+            // It is at most a batch.
+            let most = size.map_or(until, |at| at.min(until)).since(from).min(BATCH_BYTES as u64);
+            let read = self.feed.ring.read_at(from, &mut buffer[..most as usize]);
+            if !read.is_ok_and(|copied| self.try_feed(&buffer[..copied])) {
+                self.begin_at(until);
+            }
+        }
+        // It was answered and told then.
+        self.screen.take_replies();
+        self.screen.take_events();
+    }
+
+    /// Does something with the screen; one that breaks is begun anew, blank, before that is done.
+    fn guard<T>(&mut self, what: impl Fn(&mut Screen) -> T) -> T {
+        catch_unwind(AssertUnwindSafe(|| what(&mut self.screen))).unwrap_or_else(|_| {
+            let at = self.screen.fed();
+            tracing::error!(session = %self.session.facts().id, %at, "the screen broke");
+            self.begin_at(at);
+            what(&mut self.screen)
+        })
     }
 
     fn begin_at(&mut self, at: Offset) {
@@ -216,7 +257,7 @@ impl Keeper {
     }
 
     /// Makes the pictures that were asked for: one for all who want the same.
-    async fn answer(&self, asked: Vec<Ask>) {
+    async fn answer(&mut self, asked: Vec<Ask>) {
         let mut pictures = BTreeMap::new();
         for Ask { of, rows, .. } in asked {
             let picture = pictures.entry(rows).or_insert_with(|| self.picture(rows)).clone();
@@ -231,12 +272,14 @@ impl Keeper {
     }
 
     /// Shows the screen to those who are not attached.
-    fn show(&self, readers: Vec<Reader>) {
+    fn show(&mut self, readers: Vec<Reader>) {
         for Reader { what, answer } in readers {
             let shown = match what {
-                Read::Screen(format) => Shown::Screen(self.screen.show(format), self.screen.hash()),
+                Read::Screen(format) => {
+                    self.guard(|screen| Shown::Screen(screen.show(format), screen.hash()))
+                }
                 Read::Rows { before, count, plain } => {
-                    Shown::Rows(self.screen.history(before, count, plain))
+                    self.guard(|screen| Shown::Rows(screen.history(before, count, plain)))
                 }
             };
             // Whoever asked may have gone.
@@ -244,10 +287,10 @@ impl Keeper {
         }
     }
 
-    fn picture(&self, rows: u32) -> Picture {
+    fn picture(&mut self, rows: u32) -> Picture {
         let mut rows = rows;
         loop {
-            let picture = self.screen.snapshot(rows);
+            let picture = self.guard(|screen| screen.snapshot(rows));
             if picture.data.len() <= MAX_PICTURE_BYTES || rows == 0 {
                 return picture;
             }
@@ -255,3 +298,6 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

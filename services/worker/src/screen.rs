@@ -124,6 +124,11 @@ impl Screen {
         }
     }
 
+    /// Output up to there is left out.
+    pub(crate) fn skip_to(&mut self, offset: Offset) {
+        (self.rest, self.waiting, self.scanner) = (offset, Vec::new(), Scanner::default());
+    }
+
     /// Ends a synchronized update that lasts too long.
     pub(crate) fn tick(&mut self, now: Instant) {
         self.scanner.tick(now);

@@ -17,6 +17,18 @@ use super::*;
 
 const HISTORY: usize = 1 << 20;
 
+impl Screen {
+    /// It has a mistake in it: the next program that sets a tab stop finds it.
+    pub(crate) fn spoil(&mut self) {
+        self.fed_emulator().tabs.clear();
+    }
+
+    /// It has a mistake in it: whoever looks at it finds it.
+    pub(crate) fn spoil_rows(&mut self) {
+        self.fed_emulator().size.rows += 1;
+    }
+}
+
 fn screen(cols: u16, rows: u16) -> Screen {
     Screen::new(Size { cols, rows }, Offset::new(0), HISTORY)
 }
