@@ -57,6 +57,14 @@ async fn sessions_are_made_listed_and_ended() -> Result<()> {
     let lines = printed(&run(&dev, &["ls", "--project", "default", "--json"]).await?);
     let session: serde_json::Value = serde_json::from_str(&lines)?;
     assert_eq!(session["id"], id.as_str());
+    // Where its shell is, as soon as that says that it has moved.
+    let moved = terminal(&dev, "attach b1").await?;
+    moved.type_line("cd /usr/bin; printf '\\033]7;file://here/usr/bin\\007'").await?;
+    until("its directory is listed", || async {
+        printed(&run(&dev, &["ls"]).await.ok()?).contains("/usr/bin").then_some(())
+    })
+    .await?;
+    drop(moved);
     let ended = run(&dev, &["kill", "b1", "nobody"]).await?;
     assert_eq!(ended.status.code(), Some(1));
     assert_eq!(printed(&ended), "b1");

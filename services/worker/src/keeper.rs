@@ -17,6 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use termfleet_proto::worker_v1::event::Kind;
 use termfleet_runtime::beat;
 use termfleet_session::{ids::Offset, limits::HISTORY_BYTES};
 use tokio::{
@@ -253,6 +254,9 @@ impl Keeper {
         self.news.add(self.screen.take_events());
         for kind in self.news.take(Instant::now()) {
             self.feed.tell_all(|| Told::Happened(kind.clone()));
+            if matches!(kind, Kind::Cwd(_)) {
+                self.session.send(Command::Outcome(Outcome::Walked(self.feed.epoch))).await;
+            }
         }
     }
 

@@ -156,6 +156,8 @@ pub(crate) enum Outcome {
     Pictured(Epoch, u64, Picture),
     /// What that epoch's program asked its terminal is answered so.
     Queried(Epoch, Bytes),
+    /// That epoch's program says that it is in another directory.
+    Walked(Epoch),
     /// There is a new shell, or none.
     Restarted(Box<Result<Restarted, Failed>>),
     /// When it was last used, as far as the store knows; it is to end if that was so long ago.
@@ -338,6 +340,7 @@ impl Session {
             Outcome::Moved(step, result, reply) => self.moved(step, result, reply),
             Outcome::Pictured(epoch, number, picture) => self.pictured(epoch, number, &picture),
             Outcome::Queried(epoch, answer) => self.answer_query(epoch, answer).await,
+            Outcome::Walked(epoch) => self.walked(epoch),
             Outcome::Restarted(result) => self.restarted(*result).await,
             Outcome::Looked(limit, known, reply) => self.looked(limit, known, reply),
             Outcome::AssertDue => self.assert_due(),
@@ -362,6 +365,7 @@ impl Session {
         self.apply_size(now).await;
         self.redraw(now);
         self.watch_driver(now);
+        self.look(now);
         self.pace().await;
         self.flush(now);
         self.forget_if_due(now);

@@ -32,13 +32,24 @@ pub(super) struct Ledger {
     pending: Option<Change>,
     due: Option<Instant>,
     writing: bool,
+    /// When to look where the shell is, and when that was done last.
+    look_due: Option<Instant>,
+    looked: Option<Instant>,
     /// Calls that are answered when the store knows.
     waiters: Vec<Reply>,
 }
 
 impl Ledger {
     pub(super) fn new(session: record::Session) -> Self {
-        Self { session, pending: None, due: None, writing: false, waiters: Vec::new() }
+        Self {
+            session,
+            pending: None,
+            due: None,
+            writing: false,
+            look_due: None,
+            looked: None,
+            waiters: Vec::new(),
+        }
     }
 
     pub(super) fn session(&self) -> &record::Session {
@@ -46,7 +57,8 @@ impl Ledger {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.due.filter(|_| !self.writing)
+        let write = self.due.filter(|_| !self.writing);
+        [write, self.look_due].into_iter().flatten().min()
     }
 
     /// Does the store know everything?
@@ -208,6 +220,35 @@ impl Session {
         let id = self.handle.facts().id.clone();
         self.later("stat", async move {
             Outcome::Stated(context.client.stat(&id, epoch).await.ok(), Some(reply))
+        });
+    }
+
+    /// The program says that it is in another directory (OSC 7). Where the shell is says the kernel:
+    /// what a program prints may be another machine's directory, or none.
+    pub(super) fn walked(&mut self, epoch: Epoch) {
+        if epoch != self.feed.epoch {
+            return;
+        }
+        let now = Instant::now();
+        let rested = self.ledger.looked.map_or(now, |at| now.max(at + GATHER));
+        self.ledger.look_due.get_or_insert(rested);
+        self.look(now);
+    }
+
+    /// Looks where the shell is, if that is due; at most once in [`GATHER`], as it is written.
+    pub(super) fn look(&mut self, now: Instant) {
+        if self.ledger.look_due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.ledger.look_due = None;
+        if !self.alive() {
+            return;
+        }
+        self.ledger.looked = Some(now);
+        let (context, epoch) = (self.context.clone(), self.feed.epoch);
+        let id = self.handle.facts().id.clone();
+        self.later("look", async move {
+            Outcome::Stated(context.client.stat(&id, epoch).await.ok(), None)
         });
     }
 

@@ -35,6 +35,7 @@ pub(crate) struct Stage {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) key: CapabilityKey,
     pub(crate) capacity: usize,
+    assert_every: Duration,
     workers: u32,
     shift: Option<Shift>,
 }
@@ -63,6 +64,15 @@ impl Stage {
     }
 
     pub(crate) async fn with_capacity(capacity: usize) -> Self {
+        Self::with(capacity, Duration::from_millis(200)).await
+    }
+
+    /// As new, but the worker looks after its sessions every ten seconds, as it does elsewhere.
+    pub(crate) async fn unhurried() -> Self {
+        Self::with(100, Duration::from_secs(600)).await
+    }
+
+    async fn with(capacity: usize, assert_every: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let host = Command::new(env!("CARGO_BIN_EXE_ptyhost-for-worker-tests"))
             .arg(dir.path().join("p"))
@@ -71,7 +81,8 @@ impl Stage {
             .unwrap();
         let key = CapabilityKey::generate().unwrap();
         let store = Arc::new(MemoryStore::new());
-        let mut stage = Self { host, dir, store, key, capacity, workers: 0, shift: None };
+        let (workers, shift) = (0, None);
+        let mut stage = Self { host, dir, store, key, capacity, assert_every, workers, shift };
         stage.start_worker().await;
         stage
     }
@@ -151,7 +162,7 @@ impl Stage {
             roots: ProjectRoots::new(self.dir.path().join("projects")),
             environment: config::base_environment(inherited),
             capacity: self.capacity,
-            assert_every: Duration::from_millis(200),
+            assert_every: self.assert_every,
             metrics_interval: Duration::from_millis(100),
         }
     }
