@@ -23,6 +23,14 @@ export interface Exit {
   signal?: number;
 }
 
+/** That part of a message: what is not known is absent. */
+export function exitOf({ exitCode, signal }: Exit): Exit {
+  return {
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
 export interface AttachmentState {
   /** `waiting`: for a connection; `ended`: for good. */
   phase: "waiting" | "attaching" | "live" | "ended";
@@ -43,6 +51,22 @@ export interface AttachmentState {
   error: TermfleetError | undefined;
   /** Typed for a shell that is no more, and perhaps run by it: the user decides. */
   doubt: Uint8Array | undefined;
+}
+
+/** What is known before the first answer. */
+export function initialState(cols: number, rows: number): AttachmentState {
+  return {
+    phase: "waiting",
+    driver: "unknown",
+    cols,
+    rows,
+    status: "active",
+    tier: "live",
+    answersQueries: false,
+    exit: undefined,
+    error: undefined,
+    doubt: undefined,
+  };
 }
 
 export interface AttachmentEvents {

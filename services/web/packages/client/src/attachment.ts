@@ -1,23 +1,24 @@
 /**
- * One session on one client, over as many sockets as it takes: its output goes to a screen, its
- * input to the shell, each byte once. `connection.ts` hands it links; it asks on each for its
- * channel and goes on where it was.
+ * One session on one client, over as many sockets as it takes: its output goes to a screen
+ * (`drawing.ts`), its input to the shell (`typing.ts`), each byte once. `connection.ts` hands it
+ * links; it asks on each for its channel and goes on where it was.
  */
-import { Acks } from "./acks.ts";
-import type {
-  AttachmentEvents,
-  AttachmentHost,
-  AttachmentState,
-  AttachmentStats,
-  AttachOptions,
-  Exit,
+import {
+  type AttachmentEvents,
+  type AttachmentHost,
+  type AttachmentState,
+  type AttachmentStats,
+  type AttachOptions,
+  type Exit,
+  exitOf,
+  initialState,
 } from "./attach.ts";
 import { retryDelay } from "./backoff.ts";
-import { SelfCheck } from "./check.ts";
+import { Channel } from "./channel.ts";
 import { Code, TermfleetError } from "./codes.ts";
+import { Drawing, type DrawingHost } from "./drawing.ts";
 import { Emitter } from "./emitter.ts";
-import type { ServerFrame, SnapshotFrame } from "./frames.ts";
-import { InputLane } from "./lane.ts";
+import type { ServerFrame } from "./frames.ts";
 import type { Link } from "./link.ts";
 import type {
   Attached,
@@ -28,7 +29,7 @@ import type {
   SessionEvent,
 } from "./messages.ts";
 import { Fields } from "./store.ts";
-import { OutputTrack } from "./track.ts";
+import { Typing } from "./typing.ts";
 
 /** Resizes go out at most this often, the last one always: the server takes 20 a second. */
 const RESIZE_INTERVAL_MS = 50;
@@ -38,13 +39,11 @@ const SNAPSHOT_ROWS = 500;
 export class Attachment {
   readonly state: Fields<AttachmentState>;
   readonly events = new Emitter<AttachmentEvents>();
-  readonly stats = new Fields<AttachmentStats>({ same: 0, differs: 0, missed: 0 });
-  readonly #lane = new InputLane();
-  readonly #track: OutputTrack;
-  readonly #acks: Acks;
-  readonly #check: SelfCheck;
+  readonly stats: Fields<AttachmentStats>;
+  readonly #typing: Typing;
+  readonly #drawing: Drawing;
   /** Where bytes come and go now. */
-  #at: { link: Link; channel: number } | undefined;
+  #at: Channel | undefined;
   /** The link on which a channel has been asked for. */
   #asking: Link | undefined;
   #retries = 0;
@@ -61,26 +60,10 @@ export class Attachment {
   ) {
     const { cols, rows } = options;
     this.#size = { cols, rows };
-    this.#track = new OutputTrack(options.startEpoch);
-    const ack = (offset: number): void => {
-      const at = this.#at;
-      at?.link.sendFrame({ kind: "ack", channel: at.channel, offset });
-    };
-    this.#acks = new Acks(ack, (end) => this.#check.drawn(end));
-    this.#check = this.#makeCheck();
-    if (options.screen.digest) this.#check.setActive(true);
-    this.state = new Fields<AttachmentState>({
-      phase: "waiting",
-      driver: "unknown",
-      cols,
-      rows,
-      status: "active",
-      tier: "live",
-      answersQueries: false,
-      exit: undefined,
-      error: undefined,
-      doubt: undefined,
-    });
+    this.#typing = this.#type();
+    this.#drawing = this.#draw();
+    this.stats = this.#drawing.stats;
+    this.state = new Fields(initialState(cols, rows));
   }
 
   /**
@@ -90,14 +73,12 @@ export class Attachment {
   send(data: Uint8Array): boolean {
     const { phase, driver, exit } = this.state.get();
     if (phase === "ended" || driver === "other" || exit) return false;
-    const taken = this.#lane.push(data);
-    this.#pump();
-    return taken;
+    return this.#typing.push(data);
   }
 
   /** The input offset after everything that was sent or waits to be. */
   get typedTo(): number {
-    return this.#lane.end;
+    return this.#typing.end;
   }
 
   /** Takes a size. It is the session's once this client drives. */
@@ -116,9 +97,7 @@ export class Attachment {
 
   /** Does something to the session; a refusal is the event `refused`. */
   control(action: ControlAction): void {
-    const at = this.#at;
-    if (!at) return;
-    at.link.request({ type: "control", channel: at.channel, action }, (answer) => {
+    this.#at?.control(action, (answer) => {
       if (answer instanceof TermfleetError) this.events.emit("refused", answer);
       else if (action === "take") this.#drive("me");
     });
@@ -129,7 +108,7 @@ export class Attachment {
     if (visible === this.#visible) return;
     this.#visible = visible;
     this.#sendView();
-    if (this.options.screen.digest) this.#check.setActive(visible);
+    this.#drawing.lookedAt(visible);
   }
 
   /** Draws the screen anew, from what the server has. */
@@ -146,8 +125,7 @@ export class Attachment {
 
   /** Leaves the session. It goes on without this client. */
   detach(): void {
-    const at = this.#at;
-    at?.link.send({ type: "detach", channel: at.channel });
+    this.#at?.detach();
     this.#end(undefined);
   }
 
@@ -166,7 +144,7 @@ export class Attachment {
         sessionId: this.sessionId,
         clientId: this.host.clientId,
         attempt: this.host.nextAttempt(),
-        ...this.#track.resumePoint,
+        ...this.#drawing.resumePoint,
         ...(tier === undefined ? {} : { tier }),
         ...this.#size,
         snapshotRows,
@@ -187,7 +165,7 @@ export class Attachment {
     }
     if (this.#at?.link !== link) return;
     this.#at = undefined;
-    this.#acks.stop();
+    this.#drawing.pause();
     if (this.state.get().phase === "ended") return;
     this.state.patch({ phase: this.#asking ? "attaching" : "waiting" });
   }
@@ -196,17 +174,13 @@ export class Attachment {
   frame(frame: ServerFrame): void {
     switch (frame.kind) {
       case "input_ack":
-        this.#lane.acked(frame.offset);
+        this.#typing.acked(frame.offset);
         this.events.emit("acked", { offset: frame.offset, echo: frame.echo });
-        return this.#pump();
+        return this.#typing.pump();
       case "snapshot":
-        return this.#snapshot(frame);
-      case "output": {
-        const step = this.#track.output(frame);
-        this.#acks.received(this.#track.ackLimit);
-        if (step.do === "sync") this.#sync(step.offset);
-        else if (step.do === "write") this.#write(step.data, step.replay, step.end);
-      }
+        return this.#drawing.snapshot(frame);
+      case "output":
+        return this.#drawing.output(frame);
     }
   }
 
@@ -223,14 +197,13 @@ export class Attachment {
         return elsewhere ? undefined : this.#event(message.event);
       case "error":
         return this.#error(message);
-      default:
     }
   }
 
   #attached(link: Link, message: Attached): void {
     if (this.state.get().phase === "ended") return;
-    if (this.#at) this.host.unbind(this.#at.link, this.#at.channel);
-    this.#at = { link, channel: message.channel };
+    if (this.#at) this.host.unbind(this.#at.link, this.#at.number);
+    this.#at = new Channel(link, message.channel);
     this.host.bind(link, message.channel, this);
     this.#asking = undefined;
     this.#retries = 0;
@@ -249,9 +222,8 @@ export class Attachment {
   /** Goes on from an `attached` or `synced`. */
   #continue(message: Attached): void {
     const { recovered, reason, cols, rows, status, driver, tier } = message;
-    const doubt = this.#lane.attached(message.epoch, message.nextInputOffset);
-    const continues = this.#track.attached(message);
-    this.#acks.begin(message.offset);
+    const doubt = this.#typing.begin(message);
+    const continues = this.#drawing.begin(message);
     this.state.patch({
       phase: "live",
       driver: driver ? "me" : "other",
@@ -263,16 +235,16 @@ export class Attachment {
       ...(status === "closed" ? { exit: this.state.get().exit ?? {} } : { exit: undefined }),
     });
     this.events.emit("attached", { recovered, ...(reason ? { reason } : {}) });
-    this.#check.disturbed();
+    this.#drawing.disturbed();
     if (!continues) this.#sync(undefined);
     if (driver) this.#takeSize();
     else if (recovered) this.options.screen.resize(cols, rows);
-    this.#pump();
+    this.#typing.pump();
   }
 
   #attachRefused(link: Link, error: TermfleetError): void {
     // The worker has less than this client: what it has is another history.
-    if (error.code === Code.BadOffset) this.#track.forget();
+    if (error.code === Code.BadOffset) this.#drawing.forget();
     if (error.temporary || error.code === Code.BadOffset) return this.#retry(link, error);
     if (!this.#at) this.#end(error);
     this.host.settled(this, link);
@@ -287,7 +259,7 @@ export class Attachment {
 
   #detached(link: Link, message: Detached): void {
     const at = this.#at;
-    if (!at || at.link !== link || at.channel !== message.channel) return;
+    if (!at || at.link !== link || at.number !== message.channel) return;
     // This client's own newer attachment took over: its answer is on the way.
     if (message.code === Code.TakenOver && this.#asking) return;
     this.host.unbind(link, message.channel);
@@ -311,13 +283,13 @@ export class Attachment {
     if (event.kind === "driver") {
       this.#drive(event.driver ? "me" : event.taken ? "other" : "nobody");
     } else if (event.kind === "resized") {
-      this.#check.disturbed();
+      this.#drawing.disturbed();
       this.state.patch({ cols: event.cols, rows: event.rows });
       if (this.state.get().driver !== "me") this.options.screen.resize(event.cols, event.rows);
     } else if (event.kind === "status") {
       this.state.patch({ status: event.status });
     } else if (event.kind === "tier") {
-      this.#check.disturbed();
+      this.#drawing.disturbed();
       this.state.patch({ tier: event.tier });
     } else if (event.kind === "exited") {
       this.#exited(event);
@@ -325,11 +297,8 @@ export class Attachment {
     this.events.emit("event", event);
   }
 
-  #exited({ exitCode, signal }: Exit): void {
-    const exit: Exit = {};
-    if (exitCode !== undefined) exit.exitCode = exitCode;
-    if (signal !== undefined) exit.signal = signal;
-    this.state.patch({ exit, doubt: undefined });
+  #exited(told: Exit): void {
+    this.state.patch({ exit: exitOf(told), doubt: undefined });
   }
 
   #drive(driver: AttachmentState["driver"]): void {
@@ -340,106 +309,68 @@ export class Attachment {
   #error(message: ErrorMessage): void {
     const next = message.nextInputOffset;
     if (message.code === Code.InputGap || message.code === Code.InputWindowExceeded) {
-      if (next !== undefined) this.#sendAgain(next, message.code);
+      if (next !== undefined) this.#typing.again(next, message.code);
       return;
     }
     if (message.code === Code.BadOffset) return; // A snapshot follows by itself.
     // On a link that is being left, it is this client itself that took over: it is all sent again.
     if (message.code === Code.TakenOver && this.#isMoving) return;
     if (message.code === Code.TakenOver) this.state.patch({ driver: "other" });
-    // Refused input would otherwise be typed later, when nobody expects it.
-    if (next !== undefined) this.#lane.truncate(next);
+    if (next !== undefined) this.#typing.refused(next);
     this.events.emit("refused", new TermfleetError(message.code, message.message));
-  }
-
-  #sendAgain(next: number, code: number): void {
-    if (!this.#lane.rewind(next)) {
-      const doubt = this.#lane.lost(next);
-      if (doubt) this.state.patch({ doubt });
-    }
-    // With a full window the next acknowledgement makes room; it comes if anything is in flight.
-    if (code === Code.InputGap || !this.#lane.inFlight) this.#pump();
-  }
-
-  #snapshot(frame: SnapshotFrame): void {
-    const step = this.#track.snapshot(frame);
-    if (step.do === "ignore") return;
-    if (step.first) {
-      this.#check.disturbed();
-      this.#acks.jump(frame.offset);
-      this.options.screen.reset(frame.cols, frame.rows);
-    }
-    if (step.end === undefined) return this.options.screen.write(frame.data, true, () => {});
-    this.#acks.received(this.#track.ackLimit);
-    this.options.screen.write(frame.data, true, this.#acks.whenParsed(step.end));
-    if (this.state.get().driver === "me") this.#takeSize();
-  }
-
-  #write(data: Uint8Array, replay: number, end: number): void {
-    const { screen } = this.options;
-    const live = data.length - replay;
-    if (replay > 0) {
-      screen.write(data.subarray(0, replay), true, this.#acks.whenParsed(end - live));
-    }
-    if (live > 0) screen.write(data.subarray(replay), false, this.#acks.whenParsed(end));
   }
 
   #sync(offset: number | undefined): void {
     const at = this.#at;
     if (!at) return;
-    const request = { type: "sync", channel: at.channel } as const;
-    at.link.request(offset === undefined ? request : { ...request, offset }, (answer) => {
+    at.sync(offset, (answer) => {
       if (this.#at !== at) return;
       if (answer instanceof TermfleetError) this.#syncRefused(at.link, answer);
-      else if (answer.type === "synced" && answer.channel === at.channel) this.#continue(answer);
+      else if (answer.type === "synced" && answer.channel === at.number) this.#continue(answer);
       else if (answer.type === "synced") this.#attached(at.link, answer);
     });
   }
 
   #syncRefused(link: Link, error: TermfleetError): void {
     // A new attachment is the one thing that always leads to a proven state.
-    if (error.code === Code.BadOffset) this.#track.forget();
+    if (error.code === Code.BadOffset) this.#drawing.forget();
     this.#askAgain(link, error);
   }
 
-  #makeCheck(): SelfCheck {
-    const { screen } = this.options;
-    return new SelfCheck({
-      ask: (answer) => {
-        const at = this.#at;
-        const { phase, tier } = this.state.get();
-        // Who is not fed every byte has another screen than the server for a while.
-        if (phase !== "live" || tier !== "live" || at === undefined) return;
-        at.link.check(at.channel, (picture) => answer(this.#at === at ? picture : undefined));
+  #type(): Typing {
+    return new Typing({
+      maxBytes: () => this.host.maxInputBytes,
+      open: () => this.#at !== undefined,
+      sendInput: (piece) => {
+        this.#drawing.acknowledge();
+        this.#at?.input(piece);
       },
-      drawn: () => (this.#acks.parsed === this.#track.position ? this.#acks.parsed : undefined),
-      digest: () => screen.digest?.(),
-      compared: (result) => {
-        const count = this.stats.get()[result] + 1;
-        this.stats.patch({ [result]: count });
-        if (result !== "differs") return;
-        this.events.emit("repaired", count);
-        this.refresh();
-      },
+      doubted: (doubt) => this.state.patch({ doubt }),
     });
   }
 
-  #pump(): void {
-    const at = this.#at;
-    if (!at) return;
-    const { channel } = at;
-    for (;;) {
-      const piece = this.#lane.take(this.host.maxInputBytes);
-      if (!piece) return;
-      this.#acks.flush();
-      at.link.sendFrame({ kind: "input", channel, offset: piece.offset, data: piece.data });
-    }
+  #draw(): Drawing {
+    const host: DrawingHost = {
+      ack: (offset) => this.#at?.ack(offset),
+      sync: (offset) => this.#sync(offset),
+      check: (answer) => {
+        const at = this.#at;
+        const { phase, tier } = this.state.get();
+        // Who is not fed every byte has another screen than the server for a while.
+        if (phase !== "live" || tier !== "live") return;
+        at?.check((picture) => answer(this.#at === at ? picture : undefined));
+      },
+      replaced: () => this.state.get().driver === "me" && this.#takeSize(),
+      differs: (count) => {
+        this.events.emit("repaired", count);
+        this.refresh();
+      },
+    };
+    return new Drawing(this.options.screen, host, this.options.startEpoch);
   }
 
   #sendView(): void {
-    const at = this.#at;
-    if (this.#visible === undefined || !at) return;
-    at.link.send({ type: "view", channel: at.channel, visible: this.#visible });
+    if (this.#visible !== undefined) this.#at?.view(this.#visible);
   }
 
   /** This client drives: its own size is the session's. */
@@ -453,18 +384,17 @@ export class Attachment {
     const { cols, rows } = this.#size;
     const now = this.state.get();
     if (!at || (now.driver === "me" && now.cols === cols && now.rows === rows)) return;
-    at.link.send({ type: "resize", channel: at.channel, cols, rows });
-    this.#check.disturbed();
+    at.resize(cols, rows);
+    this.#drawing.disturbed();
     if (now.driver === "me") this.state.patch({ cols, rows });
   }
 
   #end(error: TermfleetError | undefined): void {
-    if (this.#at) this.host.unbind(this.#at.link, this.#at.channel);
+    if (this.#at) this.host.unbind(this.#at.link, this.#at.number);
     this.#at = this.#asking = undefined;
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#resizeTimer);
-    this.#acks.stop();
-    this.#check.stop();
+    this.#drawing.stop();
     this.state.patch({ phase: "ended", error });
     this.host.release(this);
   }

@@ -1,0 +1,130 @@
+/**
+ * The output half of an attachment: what a channel brings goes to the screen, each byte once, is
+ * acknowledged once it is parsed, and the screen is compared with the server's now and then. Which
+ * channel that is, and when one is asked for, is the attachment's (`attachment.ts`).
+ */
+import { Acks } from "./acks.ts";
+import type { AttachmentStats, Screen } from "./attach.ts";
+import { type Picture, SelfCheck } from "./check.ts";
+import type { OutputFrame, SnapshotFrame } from "./frames.ts";
+import type { Attached } from "./messages.ts";
+import { Fields } from "./store.ts";
+import { OutputTrack } from "./track.ts";
+
+/** What it needs of its attachment. */
+export interface DrawingHost {
+  /** Tells the server that everything before `offset` is parsed. */
+  ack(offset: number): void;
+  /** Asks for what is missing: the output from `offset` on, or a snapshot. */
+  sync(offset: number | undefined): void;
+  /** Asks the server for its picture; `answer` is given nothing if it does not say. */
+  check(answer: (picture: Picture | undefined) => void): void;
+  /** A snapshot is complete: the screen has its size. */
+  replaced(): void;
+  /** The screen is another than the server's, the so-manieth time. */
+  differs(count: number): void;
+}
+
+export class Drawing {
+  readonly stats = new Fields<AttachmentStats>({ same: 0, differs: 0, missed: 0 });
+  readonly #track: OutputTrack;
+  readonly #acks: Acks;
+  readonly #check: SelfCheck;
+
+  /** `startEpoch`: as {@link OutputTrack} has it. */
+  constructor(
+    private readonly screen: Screen,
+    private readonly host: DrawingHost,
+    startEpoch: number | undefined,
+  ) {
+    this.#track = new OutputTrack(startEpoch);
+    this.#acks = new Acks(
+      (offset) => host.ack(offset),
+      (end) => this.#check.drawn(end),
+    );
+    this.#check = new SelfCheck({
+      ask: (answer) => host.check(answer),
+      drawn: () => (this.#acks.parsed === this.#track.position ? this.#acks.parsed : undefined),
+      digest: () => screen.digest?.(),
+      compared: (result) => this.#compared(result),
+    });
+    this.lookedAt(true);
+  }
+
+  /** What to resume with, if there is anything. */
+  get resumePoint(): { epoch: number; offset: number } | undefined {
+    return this.#track.resumePoint;
+  }
+
+  /** The server does not have what is here: the next channel starts from nothing. */
+  forget(): void {
+    this.#track.forget();
+  }
+
+  /** A channel begins, or goes on. False if that does not continue what is here. */
+  begin(message: Attached): boolean {
+    const continues = this.#track.attached(message);
+    this.#acks.begin(message.offset);
+    return continues;
+  }
+
+  output(frame: OutputFrame): void {
+    const step = this.#track.output(frame);
+    this.#acks.received(this.#track.ackLimit);
+    if (step.do === "sync") this.host.sync(step.offset);
+    else if (step.do === "write") this.#write(step.data, step.replay, step.end);
+  }
+
+  snapshot(frame: SnapshotFrame): void {
+    const step = this.#track.snapshot(frame);
+    if (step.do === "ignore") return;
+    if (step.first) {
+      this.#check.disturbed();
+      this.#acks.jump(frame.offset);
+      this.screen.reset(frame.cols, frame.rows);
+    }
+    if (step.end === undefined) return this.screen.write(frame.data, true, () => {});
+    this.#acks.received(this.#track.ackLimit);
+    this.screen.write(frame.data, true, this.#acks.whenParsed(step.end));
+    this.host.replaced();
+  }
+
+  /** Somebody looks at the screen, or nobody does. */
+  lookedAt(visible: boolean): void {
+    if (this.screen.digest) this.#check.setActive(visible);
+  }
+
+  /** The size or the way of feeding changed: the two screens are not alike for a moment. */
+  disturbed(): void {
+    this.#check.disturbed();
+  }
+
+  /** Tells what is parsed and not told yet, as when input leaves anyway. */
+  acknowledge(): void {
+    this.#acks.flush();
+  }
+
+  /** There is no channel for now: nothing is acknowledged. */
+  pause(): void {
+    this.#acks.stop();
+  }
+
+  stop(): void {
+    this.#acks.stop();
+    this.#check.stop();
+  }
+
+  #write(data: Uint8Array, replay: number, end: number): void {
+    const live = data.length - replay;
+    if (replay > 0) {
+      this.screen.write(data.subarray(0, replay), true, this.#acks.whenParsed(end - live));
+    }
+    if (live > 0) this.screen.write(data.subarray(replay), false, this.#acks.whenParsed(end));
+  }
+
+  #compared(result: keyof AttachmentStats): void {
+    const count = this.stats.get()[result] + 1;
+    this.stats.patch({ [result]: count });
+    if (result === "differs") this.host.differs(count);
+  }
+}
