@@ -4,6 +4,9 @@ import { Code } from "../src/codes.ts";
 import type { TermfleetError } from "../src/codes.ts";
 import { bytes, liveSession, SESSION } from "./fake.ts";
 
+/** A connection that stood this long comes back at once. */
+const STABLE_MS = 5_000;
+
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
@@ -23,6 +26,27 @@ test("typed bytes go out with their offsets", () => {
     { kind: "input", channel: 1, offset: 1 },
   ]);
   expect(socket().typed).toBe("ls\r");
+});
+
+test("a frame carries no more than the server of the moment takes", () => {
+  const limits = (maxInputBytes: number) => ({
+    limits: { maxMessageBytes: 65536, maxInputBytes, maxChannels: 64, windowBytes: 262144 },
+  });
+  const { socket, attachment } = attached();
+  const lengths = (): number[] =>
+    socket().frames.flatMap((frame) => (frame.kind === "input" ? [frame.data.length] : []));
+  socket().drop();
+  vi.advanceTimersByTime(100);
+  socket().welcome(limits(8));
+  socket().attached({ recovered: true });
+  for (const length of [7, 8, 9]) attachment.send(new Uint8Array(length));
+  expect(lengths()).toEqual([7, 8, 8, 1]);
+  vi.advanceTimersByTime(STABLE_MS);
+  socket().drop();
+  vi.advanceTimersByTime(100);
+  socket().welcome(limits(16));
+  socket().attached({ recovered: true });
+  expect(lengths()).toEqual([16, 8]);
 });
 
 test("after a resume in the same shell only what was not accepted is sent again", () => {
