@@ -16,6 +16,8 @@ mod focus;
 mod idle;
 mod neighbours;
 mod sessions;
+mod snapshot;
+mod stopped;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -44,6 +46,10 @@ pub(crate) enum Scenario {
     Idle,
     /// Memory of sessions
     Sessions,
+    /// What a new client is given to begin with
+    Snapshot,
+    /// A client that stops reading while its session prints, for a minute
+    Stopped,
 }
 
 /// Measures everything, or only some of it.
@@ -60,6 +66,10 @@ pub(crate) async fn run(rounds: u32, only: &[Scenario]) -> Result<Vec<Row>> {
     if wanted(Scenario::Sessions) {
         say("memory of sessions");
         rows.extend(sessions::measure().await?);
+    }
+    if wanted(Scenario::Stopped) {
+        say("a client that stops reading, for a minute");
+        rows.extend(stopped::measure().await?);
     }
     say("starting the floors, dev and a cluster");
     let files = Files::new()?;
@@ -89,6 +99,10 @@ pub(crate) async fn run(rounds: u32, only: &[Scenario]) -> Result<Vec<Row>> {
     if wanted(Scenario::Attach) {
         say("attaching late");
         fast.extend(attach::measure(&mut targets, rounds, &files).await?);
+    }
+    if wanted(Scenario::Snapshot) {
+        say("snapshots");
+        fast.extend(snapshot::measure(&mut targets, rounds).await?);
     }
     if wanted(Scenario::Focus) {
         say("how a focus change spreads");

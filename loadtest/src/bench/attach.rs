@@ -1,6 +1,6 @@
-//! A client that comes after a long history: how many bytes it is sent, and how long until it has all.
+//! A client that comes after a long history: how many bytes its snapshot has, and how long until it is there.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::time::Instant;
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
     program::{self, Files},
     quantile,
     target::Target,
-    wire::Wire,
+    wire::SIZE,
 };
 use crate::report::{Goal, Row};
 
@@ -48,7 +48,7 @@ pub(super) async fn measure(
             for number in 0..CLIENTS {
                 let mut wire = target.idle(number).await?;
                 let begun = Instant::now();
-                most = most.max(caught_up(&mut wire, session).await?);
+                most = most.max(wire.snapshot(session, SIZE).await?.len());
                 times.push(u64::try_from(begun.elapsed().as_nanos())?);
             }
             size.add(target.side(), most as f64 / 1024.0);
@@ -56,18 +56,4 @@ pub(super) async fn measure(
         }
     }
     Ok(vec![size, time])
-}
-
-/// Attaches and reads until the client has what there was; how many bytes that took.
-async fn caught_up(wire: &mut Wire, session: &str) -> Result<usize> {
-    let attached = wire.attach(session).await?;
-    let head = attached["head"].as_u64().context("a head")?;
-    let mut bytes = 0;
-    // A snapshot's first frames move nothing, its last one does.
-    loop {
-        bytes += wire.printed().await?.1.len();
-        if wire.came(0) >= head {
-            return Ok(bytes);
-        }
-    }
 }

@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use termfleet_tests::{
     cluster::{self, Cluster},
     dev::{Builder, Dev, ptyhost_of},
 };
 
-use super::{floor::Floor, wire::Wire};
+use super::{
+    floor::Floor,
+    wire::{SIZE, Size, Wire},
+};
 use crate::report::Side;
 
 /// Sessions of one project: the limit that the product itself sets.
@@ -118,6 +121,20 @@ impl Target {
         })
     }
 
+    /// The same by what they do: who sockets come to, who has the sessions, who has the terminals. One
+    /// process that does several things comes first.
+    pub(super) fn roles(&self) -> Result<[Vec<u32>; 3]> {
+        let What::Cluster(cluster, _) = &self.what else {
+            let [edge, ptyhost] = self.servers()?[..] else { bail!("two processes") };
+            return Ok([vec![edge], Vec::new(), vec![ptyhost]]);
+        };
+        Ok([
+            cluster.gateways.iter().filter_map(|gateway| gateway.pid()).collect(),
+            cluster.workers.iter().filter_map(|worker| worker.pid()).collect(),
+            cluster.workers.iter().filter_map(|worker| worker.ptyhost()).collect(),
+        ])
+    }
+
     /// The process that sockets come to.
     pub(super) fn edge(&self) -> Result<u32> {
         let pid = match &self.what {
@@ -155,8 +172,13 @@ impl Target {
 
     /// One more new terminal on a socket of the product.
     pub(super) async fn seat(&mut self, wire: &mut Wire) -> Result<String> {
+        self.sized_seat(wire, SIZE).await
+    }
+
+    /// The same of another size.
+    pub(super) async fn sized_seat(&mut self, wire: &mut Wire, size: Size) -> Result<String> {
         let id = wire.create(&self.project()).await?;
-        wire.attach(&id).await?;
+        wire.attach_sized(&id, size).await?;
         Ok(id)
     }
 

@@ -27,10 +27,17 @@ const MAX_MESSAGE: usize = 16 << 20;
 /// Where a floor serves a socket without a shell.
 pub(super) const FLOOR_IDLE: &str = "/idle";
 
+/// Columns and rows.
+pub(super) type Size = (u16, u16);
+/// That of all terminals unless it is said.
+pub(super) const SIZE: Size = (80, 24);
+
 /// One terminal on a wire.
 #[derive(Debug, Clone, Default)]
 struct Seat {
     channel: u64,
+    /// Snapshots that came whole.
+    snapshots: u64,
     /// Where its input goes on.
     input: u64,
     /// All output before this came.
@@ -79,17 +86,40 @@ impl Wire {
 
     /// Attaches to a session as a new client.
     pub(super) async fn attach(&mut self, session: &str) -> Result<Value> {
-        let client = Memory::new(session).client;
+        self.attach_sized(session, SIZE).await
+    }
+
+    /// The same with a screen of this size.
+    pub(super) async fn attach_sized(&mut self, session: &str, size: Size) -> Result<Value> {
+        let (client, (cols, rows)) = (Memory::new(session).client, size);
         let attach = json!({
             "type": "attach", "sessionId": session, "clientId": client, "attempt": 1,
-            "cols": 80, "rows": 24,
+            "cols": cols, "rows": rows,
         });
         let attached = self.ask(&attach, "attached").await?;
         let number = |key: &str| attached[key].as_u64().with_context(|| format!("{key}: a number"));
         let offset = number("offset")?;
         let (channel, input) = (number("channel")?, number("nextInputOffset")?);
-        self.seats.push(Seat { channel, input, came: offset, acked: offset });
+        self.seats.push(Seat { channel, input, came: offset, acked: offset, snapshots: 0 });
         Ok(attached)
+    }
+
+    /// Attaches to a session as a new client of this size, and waits for the whole snapshot that it is
+    /// given; what that draws, as it came.
+    pub(super) async fn snapshot(&mut self, session: &str, size: Size) -> Result<Vec<u8>> {
+        let (seat, mut drawn) = (self.seats(), Vec::new());
+        self.attach_sized(session, size).await?;
+        let whole = async {
+            while self.seats[seat].snapshots == 0 {
+                let (whose, bytes) = self.printed().await?;
+                if whose == seat {
+                    drawn.extend_from_slice(&bytes);
+                }
+            }
+            Ok(())
+        };
+        within("a snapshot", whole).await?;
+        Ok(drawn)
     }
 
     /// Sends a request and waits for its answer. Output that comes meanwhile is counted.
@@ -232,6 +262,9 @@ impl Wire {
             ServerFrame::Snapshot { channel, offset, data, more, .. } => {
                 let seat =
                     if more { self.seat(channel) } else { self.moved(channel, offset.get()) };
+                if let Some(seat) = seat.filter(|_| !more) {
+                    self.seats[seat].snapshots += 1;
+                }
                 Ok(seat.map(|seat| (seat, data)))
             }
             ServerFrame::InputAck { .. } => Ok(None),
