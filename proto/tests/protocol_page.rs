@@ -8,6 +8,7 @@ use serde_json::Value;
 use termfleet_proto::ws::v1::{Reply, Request};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md");
+const VECTORS: &str = include_str!("../vectors/termfleet_v1.json");
 
 #[test]
 fn its_examples_are_messages_of_the_protocol() {
@@ -21,6 +22,23 @@ fn its_examples_are_messages_of_the_protocol() {
     }
     for example in examples("← ") {
         check::<Reply>(example);
+    }
+}
+
+/// Its table of what a client may send has every message that the golden vectors have.
+#[test]
+fn it_names_every_message_of_a_client() {
+    let page = fs::read_to_string(PAGE).unwrap();
+    let (_, table) = page.split_once("| you send | you get | |\n").unwrap();
+    let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+    let sent = vectors["client"].as_array().unwrap().iter();
+    for kind in sent.map(|vector| vector["message"]["type"].as_str().unwrap()) {
+        let named = |row: &&str| row.contains(&format!("`{kind}"));
+        assert!(
+            rows.iter().filter_map(|row| row.split('|').nth(1)).any(|cell| named(&cell)),
+            "{kind}"
+        );
     }
 }
 
