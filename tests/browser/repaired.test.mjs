@@ -31,7 +31,7 @@ scenario("a damaged screen is found out and drawn anew", async ({ dev }) => {
   try {
     const repairs = [];
     one.attachment.events.on("repaired", (count) => repairs.push(count));
-    const server = () => serverText(dev, session);
+    const server = async () => (await api.readScreen(session.id)).trimEnd();
     const same = async () => text(one.terminal) === (await server());
     const type = (line) => one.attachment.send(new TextEncoder().encode(`${line}\r`));
     type(SHOWN);
@@ -68,13 +68,6 @@ function viewer({ origin, ready }, session) {
   screen.connect(attachment);
   connection.connect();
   return { terminal, connection, attachment };
-}
-
-/** What the server shows, as text. */
-async function serverText({ origin, ready }, session) {
-  const headers = { authorization: `Bearer ${ready.token}` };
-  const answer = await fetch(`${origin}/api/terminal/sessions/${session.id}/screen`, { headers });
-  return (await answer.text()).trimEnd();
 }
 
 /** What a terminal shows, as text. */

@@ -48,6 +48,7 @@ export {
   type HistoryPage,
   type Metrics,
   type Project,
+  type ScreenFormat,
   type SessionPatch,
   TerminalApi,
   type Ticket,

@@ -27,6 +27,9 @@ export interface Project {
   lastActivityAt: string;
 }
 
+/** How a screen is told: `ansi` has escape sequences for attributes, `svg` is a picture. */
+export type ScreenFormat = "text" | "ansi" | "svg";
+
 /** Which rows of those that have left a screen. */
 export interface HistoryOptions {
   /** Only those before this one; the newest if absent. */
@@ -55,6 +58,13 @@ export interface Ticket {
 export type Metrics = Readonly<Record<string, unknown>>;
 
 type Read<T> = (json: JsonObject) => T;
+
+/** What goes along with a request. */
+interface Extras {
+  body?: object;
+  headers?: Record<string, string>;
+  accept?: string;
+}
 
 const oneSession: Read<Session> = (json) => readSession(json.object("session"));
 
@@ -89,6 +99,12 @@ export class TerminalApi {
   /** The caller's projects: those in which they have sessions. */
   listProjects(): Promise<Project[]> {
     return this.#pages("/projects", "projects", oneProject);
+  }
+
+  /** What a session shows now, and for ten minutes after its end. */
+  async readScreen(id: string, format: ScreenFormat = "text"): Promise<string> {
+    const path = `/sessions/${encodeURIComponent(id)}/screen?format=${format}`;
+    return (await this.#send("GET", path, { accept: "*/*" })).text();
   }
 
   /** Rows that have left a session's screen, oldest first; `before` of the answer asks for older ones. */
@@ -191,15 +207,25 @@ export class TerminalApi {
     method: string,
     path: string,
     read: Read<T>,
-    { body, headers = {} }: { body?: object; headers?: Record<string, string> } = {},
+    extras: Extras = {},
   ): Promise<T> {
+    const json = await jsonOf(await this.#send(method, path, extras));
+    return understood(() => read(new JsonObject(json, `the answer to ${method} ${path}`)));
+  }
+
+  /** The answer to a request, if it is no refusal. */
+  async #send(
+    method: string,
+    path: string,
+    { body, headers = {}, accept = "application/json" }: Extras,
+  ): Promise<Response> {
     const { origin = "", token, fetch: send = fetch } = this.options;
     const bearer = token?.();
     const response = await send(`${origin}/api/terminal${path}`, {
       method,
       headers: {
         ...headers,
-        Accept: "application/json",
+        Accept: accept,
         ...(body ? { "Content-Type": "application/json" } : {}),
         ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }),
       },
@@ -207,15 +233,25 @@ export class TerminalApi {
     }).catch(() => {
       throw new TermfleetError(Code.ConnectionFailed, "the server cannot be reached");
     });
-    const json: unknown = await response.json().catch(() => undefined);
-    try {
-      if (!response.ok) throw problem(response.status, json);
-      return read(new JsonObject(json, `the answer to ${method} ${path}`));
-    } catch (error) {
-      if (!(error instanceof MessageError)) throw error;
-      throw new TermfleetError(Code.InternalError, error.message);
-    }
+    if (response.ok) return response;
+    const json = await jsonOf(response);
+    throw understood(() => problem(response.status, json));
   }
+}
+
+/** What is read from an answer; one that cannot be read is the server's mistake. */
+function understood<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof MessageError)) throw error;
+    throw new TermfleetError(Code.InternalError, error.message);
+  }
+}
+
+/** What an answer carries, if that is JSON. */
+function jsonOf(response: Response): Promise<unknown> {
+  return response.json().catch(() => undefined);
 }
 
 /** The refusal in a problem document, or the nearest that an HTTP status tells. */

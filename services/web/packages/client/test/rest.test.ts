@@ -29,7 +29,7 @@ interface Call {
 }
 
 /** An API whose server gives these answers, one after the other. */
-function api(...answers: { status?: number; body: unknown }[]) {
+function api(...answers: ({ status?: number; body: unknown } | Response)[]) {
   const calls: Call[] = [];
   const fake: typeof fetch = (input, init) => {
     const { method = "GET", headers, body } = init ?? {};
@@ -41,6 +41,7 @@ function api(...answers: { status?: number; body: unknown }[]) {
     });
     const answer = answers.shift();
     if (!answer) return Promise.reject(new TypeError("network"));
+    if (answer instanceof Response) return Promise.resolve(answer);
     return Promise.resolve(Response.json(answer.body, { status: answer.status ?? 200 }));
   };
   return { calls, api: new TerminalApi({ token: () => "t", fetch: fake }) };
@@ -175,4 +176,23 @@ test("rows that have left a screen come in pages", async () => {
     "/api/terminal/sessions/s%201/history?format=text&lines=1",
     "/api/terminal/sessions/s%201/history?format=ansi&before=7",
   ]);
+});
+
+test("a screen is read as text or as a picture, and a refusal is one", async () => {
+  const { api: it, calls } = api(
+    new Response("$ make\n"),
+    new Response("<svg/>"),
+    { status: 404, body: { code: 1001, detail: "there is no such session" } },
+    new Response("a balancer's page", { status: 502 }),
+    { status: 404, body: { code: "1001" } },
+  );
+  expect(await it.readScreen("s 1")).toBe("$ make\n");
+  expect(await it.readScreen("s 1", "svg")).toBe("<svg/>");
+  expect(calls.map(({ url }) => url)).toEqual([
+    "/api/terminal/sessions/s%201/screen?format=text",
+    "/api/terminal/sessions/s%201/screen?format=svg",
+  ]);
+  await expect(it.readScreen("gone")).rejects.toMatchObject({ code: Code.SessionNotFound });
+  await expect(it.readScreen("s 1")).rejects.toMatchObject({ code: Code.InternalError });
+  await expect(it.readScreen("s 1")).rejects.toMatchObject({ code: Code.InternalError });
 });
