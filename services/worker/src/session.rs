@@ -58,7 +58,7 @@ use crate::{
     link::Request,
     metrics::CountedSession,
     screen::Picture,
-    viewer::{Scrollback, Tier},
+    viewer::{Manner, Tier},
     worker::Context,
 };
 
@@ -88,8 +88,8 @@ pub(crate) struct Attach {
     pub(crate) at: Option<(Epoch, Offset)>,
     pub(crate) tier: Tier,
     pub(crate) size: Option<Size>,
-    /// How much scrollback its snapshots bring.
-    pub(crate) rows: Scrollback,
+    /// How it is given snapshots.
+    pub(crate) manner: Manner,
     pub(crate) watch_only: bool,
     /// What all that it leads to is a part of.
     pub(crate) span: Span,

@@ -57,8 +57,8 @@ pub(crate) struct Viewer {
     /// Its number on its link.
     pub(crate) channel: ChannelId,
     pub(crate) session: SessionHandle,
-    /// How much scrollback its snapshots bring.
-    pub(crate) rows: Scrollback,
+    /// How it is given snapshots.
+    pub(crate) manner: Manner,
     link: Arc<Link>,
     feed: Arc<Feed>,
     metrics: Metrics,
@@ -69,17 +69,20 @@ pub(crate) struct Viewer {
     _counted: Counted,
 }
 
-/// How much scrollback snapshots bring.
+/// How a client is given snapshots.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scrollback {
-    /// Those that stand for output which the client has not got.
+pub(crate) struct Manner {
+    /// How much scrollback those bring that stand for output which it has not got.
     pub(crate) snapshot: u32,
-    /// Those that come because the size has changed.
+    /// The same of those that come because the size has changed.
     pub(crate) redraw: u32,
+    /// Its gateway says when it has handed on a part of one.
+    pub(crate) reports_parts: bool,
 }
 
-impl Scrollback {
-    pub(crate) fn of(self, reason: Reason) -> u32 {
+impl Manner {
+    /// How much scrollback one brings that is sent for a reason.
+    pub(crate) fn rows(self, reason: Reason) -> u32 {
         if reason == Reason::Resized { self.redraw } else { self.snapshot }
     }
 }
@@ -134,7 +137,7 @@ pub(crate) struct Seed {
     pub(crate) session: SessionHandle,
     pub(crate) feed: Arc<Feed>,
     pub(crate) metrics: Metrics,
-    pub(crate) rows: Scrollback,
+    pub(crate) manner: Manner,
     pub(crate) drives: bool,
     pub(crate) tier: Tier,
 }
@@ -158,11 +161,11 @@ impl Start {
 impl Viewer {
     /// One that waits for where it starts ([`Self::start`]).
     pub(crate) fn new(seed: Seed, channel: ChannelId, link: Arc<Link>) -> Self {
-        let Seed { number, session, feed, metrics, rows, drives, tier } = seed;
+        let Seed { number, session, feed, metrics, manner, drives, tier } = seed;
         let state = State {
             words: Words::default(),
             pace: Pace::new(feed.ring.head(), drives, tier, Instant::now()),
-            shots: Shots::default(),
+            shots: Shots::new(manner.reports_parts),
             owed: None,
             opening: true,
             waits: false,
@@ -177,7 +180,7 @@ impl Viewer {
             number,
             channel,
             session,
-            rows,
+            manner,
             link,
             feed,
             queued: AtomicBool::new(false),
@@ -312,6 +315,12 @@ impl Viewer {
         Ok(())
     }
 
+    /// So many parts of a snapshot have left its gateway.
+    pub(crate) fn parts_taken(self: &Arc<Self>, parts: u32) {
+        self.lock().shots.taken(parts);
+        self.wake();
+    }
+
     /// Up to where it was sent output, and up to where its client has parsed it.
     pub(crate) fn progress(&self) -> (Offset, Offset) {
         let state = self.lock();
@@ -326,8 +335,12 @@ impl Viewer {
         if state.over || state.opening {
             return Turn::Nothing;
         }
-        if let Some(part) = state.shots.rest() {
-            return Turn::Frame(self.snapshot(&mut state, part, now), None);
+        if state.shots.is_amid() {
+            // What is told between two parts could say that another snapshot begins.
+            let part = state.shots.rest();
+            return part.map_or(Turn::Nothing, |part| {
+                Turn::Frame(self.snapshot(&mut state, part, now), None)
+            });
         }
         if let Some((frame, permit)) = state.words.next(self.channel) {
             return if matches!(frame, Frame::Detached(_)) {

@@ -128,6 +128,8 @@ impl Connection {
         let Some(seat) = self.seats.get(key) else { return Ok(()) };
         if !snapshot.more {
             seat.sent_to(snapshot.offset);
+        } else if let Some(attachment) = &seat.attachment {
+            attachment.took_part();
         }
         if let Some(screen) = &mut seat.screen {
             let (offset, reason) = (snapshot.offset, snapshot.reason);

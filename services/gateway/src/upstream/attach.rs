@@ -66,6 +66,7 @@ impl Attach {
             watch_only: false,
             traceparent: self.traceparent.clone(),
             redraw_rows: self.redraw_rows,
+            reports_parts: true,
         }
     }
 }
@@ -111,6 +112,11 @@ impl Attachment {
     /// All output before this is parsed.
     pub(crate) fn ack(&self, offset: Offset) {
         self.link.ack(self.seat, self.channel, offset);
+    }
+
+    /// A part of a snapshot, which is not its last, has left for the client.
+    pub(crate) fn took_part(&self) {
+        self.link.took_part(self.seat, self.channel);
     }
 
     /// The client's window has another size.

@@ -123,6 +123,14 @@ impl Link {
         }
     }
 
+    pub(super) fn took_part(&self, seat: SeatId, known: Option<ChannelId>) {
+        let mut state = self.lock();
+        if let Some(channel) = state.known_channel(seat, known) {
+            state.outbox.took_part(channel);
+            state.wake();
+        }
+    }
+
     pub(super) fn resize(&self, seat: SeatId, size: Size) {
         let mut state = self.lock();
         if let Some(seat) = state.seats.get_mut(&seat) {

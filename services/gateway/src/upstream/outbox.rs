@@ -57,6 +57,8 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct Outgoing {
     ack: Option<Offset>,
+    /// Parts of snapshots that were taken since that was said last.
+    taken: u32,
     resize: Option<Size>,
     tier: Option<Tier>,
     input: VecDeque<(Option<Offset>, Bytes)>,
@@ -89,6 +91,10 @@ impl Outbox {
         far
     }
 
+    pub(super) fn took_part(&mut self, channel: u64) {
+        self.channel(channel).taken += 1;
+    }
+
     pub(super) fn resize(&mut self, channel: u64, size: Size) {
         self.channel(channel).resize = Some(size);
     }
@@ -117,7 +123,7 @@ impl Outbox {
     pub(super) fn detach(&mut self, channel: u64, lost: bool) {
         self.acked.remove(&channel);
         let out = self.channel(channel);
-        (out.ack, out.resize, out.tier) = (None, None, None);
+        (out.ack, out.taken, out.resize, out.tier) = (None, 0, None, None);
         out.detach = Some(lost);
     }
 
@@ -175,6 +181,7 @@ impl Outbox {
 impl Outgoing {
     fn is_empty(&self) -> bool {
         self.ack.is_none()
+            && self.taken == 0
             && self.resize.is_none()
             && self.tier.is_none()
             && self.input.is_empty()
@@ -184,6 +191,9 @@ impl Outgoing {
     fn pop(&mut self, channel: u64) -> Option<Frame> {
         if let Some(offset) = self.ack.take() {
             return Some(Frame::Ack(pb::Ack { channel, offset: offset.get() }));
+        }
+        if let parts @ 1.. = std::mem::take(&mut self.taken) {
+            return Some(Frame::Taken(pb::Taken { channel, parts }));
         }
         if let Some(size) = self.resize.take() {
             return Some(Frame::Resize(pb::Resize { channel, size: Some(size.into()) }));

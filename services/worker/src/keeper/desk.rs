@@ -91,7 +91,11 @@ pub(super) enum For {
 impl Ask {
     /// For a viewer, for a reason.
     pub(crate) fn viewer(viewer: &Arc<Viewer>, reason: Reason) -> Self {
-        Self { rows: viewer.rows.of(reason), of: For::Viewer(viewer.clone(), reason), lags: false }
+        Self {
+            rows: viewer.manner.rows(reason),
+            of: For::Viewer(viewer.clone(), reason),
+            lags: false,
+        }
     }
 
     /// For a viewer that cannot keep up.

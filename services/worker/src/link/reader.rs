@@ -17,7 +17,7 @@ use super::{Link, Request};
 use crate::{
     admit,
     session::{Attach, Command, ViewerCommand},
-    viewer::{Scrollback, Tier, Told, Viewer},
+    viewer::{Manner, Tier, Told, Viewer},
     worker::Context,
 };
 
@@ -62,6 +62,11 @@ async fn take(context: &Arc<Context>, link: &Arc<Link>, frame: FromGateway) {
         FromGateway::Resize(pb::Resize { channel, size }) => resize(link, channel, size).await,
         FromGateway::Control(frame) => control(link, frame).await,
         FromGateway::Sync(frame) => sync(link, frame).await,
+        FromGateway::Taken(pb::Taken { channel, parts }) => {
+            if let Some(viewer) = link.viewer(channel) {
+                viewer.parts_taken(parts);
+            }
+        }
         FromGateway::Beat(pb::Beat { at_ms: _ }) => {}
         FromGateway::SetTier(pb::SetTier { channel, tier }) => {
             on(link, channel, ViewerCommand::Tier(Tier::from_frame(tier))).await;
@@ -107,6 +112,7 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
         watch_only,
         traceparent,
         redraw_rows,
+        reports_parts,
     } = frame;
     let bad = |what: &str| Refusal::new(Code::BadMessage, format!("{what} is not valid"));
     // An id that cannot be one answers like one that is nobody's.
@@ -122,10 +128,10 @@ fn parse(context: &Context, frame: pb::Attach) -> Result<(SessionId, Attach), Re
     let (attempt, tier) = (Attempt::new(attempt), Tier::from_frame(tier));
     let snapshot = snapshot_rows.min(SNAPSHOT_ROWS);
     let redraw = redraw_rows.map_or(snapshot, |rows| rows.min(SNAPSHOT_ROWS));
-    let rows = Scrollback { snapshot, redraw };
+    let manner = Manner { snapshot, redraw, reports_parts };
     let span = tracing::debug_span!("attach", "otel.kind" = "server", session = %id);
     traces::continue_from(&span, traceparent.as_deref());
-    Ok((id, Attach { actor, client, attempt, at, tier, size, rows, watch_only, span }))
+    Ok((id, Attach { actor, client, attempt, at, tier, size, manner, watch_only, span }))
 }
 
 /// Why a session that is not here cannot be attached to.

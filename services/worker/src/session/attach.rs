@@ -26,7 +26,7 @@ use crate::{
     keeper::Ask,
     link::Request,
     screen::Picture,
-    viewer::{Scrollback, Seed, Start, Tier, Told, Viewer},
+    viewer::{Manner, Seed, Start, Tier, Told, Viewer},
 };
 
 /// When to attach again to a session whose shell is being replaced, or whose owner is in doubt.
@@ -84,13 +84,13 @@ struct Admitted {
     attempt: Attempt,
     may_type: bool,
     size: Option<Size>,
-    rows: Scrollback,
+    manner: Manner,
     marks: Marks,
 }
 
 impl Attachment {
     fn new(admitted: Admitted, viewer: Arc<Viewer>, told_seat: (bool, bool)) -> Self {
-        let Admitted { who, lane, attempt, may_type, size, rows: _, marks } = admitted;
+        let Admitted { who, lane, attempt, may_type, size, manner: _, marks } = admitted;
         Self {
             viewer,
             who,
@@ -120,7 +120,7 @@ impl Session {
         if let Err(refusal) = self.may_attach(&attach) {
             return request.refuse(&refusal);
         }
-        let Attach { actor, client, attempt, at, tier, size, rows, watch_only, span: _ } = attach;
+        let Attach { actor, client, attempt, at, tier, size, manner, watch_only, span: _ } = attach;
         let lane = admit::lane(&actor.user, &client);
         let who = Driver { user: actor.user, client };
         let may_type = !watch_only
@@ -136,7 +136,7 @@ impl Session {
         if let Some(size) = size.filter(|_| drives) {
             self.want_size(size).await;
         }
-        let admitted = Admitted { who, lane, attempt, may_type, size, rows, marks };
+        let admitted = Admitted { who, lane, attempt, may_type, size, manner, marks };
         self.open(admitted, (at, tier), drives, request);
         self.seat_changed().await;
         self.pace().await;
@@ -153,7 +153,7 @@ impl Session {
         let wish = self.wish(at);
         let link = request.link().clone();
         let number = self.next_number();
-        let seed = self.seed(number, admitted.rows, drives, tier);
+        let seed = self.seed(number, admitted.manner, drives, tier);
         let Some(viewer) = link.channel(|channel| Viewer::new(seed, channel, link.clone())) else {
             // Its gateway was lost on the way, which the client will hear from another one.
             let now = self.seat_ms();
@@ -174,7 +174,7 @@ impl Session {
             }
             wish => {
                 if attachment.awaited.is_empty() {
-                    self.feed.desk.ask(Ask::session(number, attachment.viewer.rows.snapshot));
+                    self.feed.desk.ask(Ask::session(number, attachment.viewer.manner.snapshot));
                 }
                 attachment.awaited.push_back(Awaited { request, wish });
             }
@@ -273,13 +273,13 @@ impl Session {
         self.last_number
     }
 
-    pub(super) fn seed(&self, number: u64, rows: Scrollback, drives: bool, tier: Tier) -> Seed {
+    pub(super) fn seed(&self, number: u64, manner: Manner, drives: bool, tier: Tier) -> Seed {
         Seed {
             number,
             session: self.handle.clone(),
             feed: self.feed.clone(),
             metrics: self.context.metrics.clone(),
-            rows,
+            manner,
             drives,
             tier,
         }

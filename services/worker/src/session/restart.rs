@@ -145,7 +145,7 @@ impl Session {
         let start = Start::Snapshot(keeper::blank(&self.feed, &self.handle), Reason::NewEpoch);
         let drives = self.seat.is(&old.who);
         let number = self.next_number();
-        let seed = self.seed(number, old.viewer.rows, drives, old.viewer.tier());
+        let seed = self.seed(number, old.viewer.manner, drives, old.viewer.tier());
         let Some(viewer) = link.channel(|channel| Viewer::new(seed, channel, link.clone())) else {
             // Its link is over: the word of that finds nobody, so the seat is held from here on.
             let now = self.seat_ms();

@@ -32,15 +32,37 @@ pub(super) struct Part {
     pub(super) data: Bytes,
 }
 
+/// Parts of a snapshot that its gateway may hold for a slow client: one that leaves, and the next. A
+/// picture in true colours may be larger than all that a gateway holds for anybody.
+const PARTS: u32 = 2;
+
 /// What waits.
 #[derive(Debug, Default)]
 pub(super) struct Shots {
     /// What is being sent, and how much of it was.
     begun: Option<(Shot, usize)>,
     next: Option<Shot>,
+    /// The gateway says when a part has left it, …
+    counted: bool,
+    /// … and so many of what is being sent have not.
+    under_way: u32,
 }
 
 impl Shots {
+    pub(super) fn new(counted: bool) -> Self {
+        Self { counted, ..Self::default() }
+    }
+
+    /// So many parts have left the gateway.
+    pub(super) fn taken(&mut self, parts: u32) {
+        self.under_way = self.under_way.saturating_sub(parts);
+    }
+
+    /// One was begun and not ended.
+    pub(super) fn is_amid(&self) -> bool {
+        self.begun.is_some()
+    }
+
     pub(super) fn put(&mut self, shot: Shot) {
         self.next = Some(shot);
     }
@@ -50,8 +72,11 @@ impl Shots {
         self.next.take().map(|shot| shot.reason)
     }
 
-    /// The rest of what was begun.
+    /// More of what was begun, as soon as there is room for it.
     pub(super) fn rest(&mut self) -> Option<Part> {
+        if self.counted && self.under_way >= PARTS {
+            return None;
+        }
         let (shot, sent) = self.begun.take()?;
         Some(self.part(shot, sent))
     }
@@ -59,6 +84,8 @@ impl Shots {
     /// The first part of what is next, for who was sent the output before `sent`.
     pub(super) fn begin(&mut self, sent: Offset) -> Option<Part> {
         let shot = self.next.take_if(|shot| !shot.adds() || shot.picture.offset <= sent)?;
+        // What its gateway still holds of an older one is dropped for it.
+        self.under_way = 0;
         Some(self.part(shot, 0))
     }
 
@@ -71,6 +98,7 @@ impl Shots {
         let until = shot.picture.data.len().min(from + MAX_FRAME_BYTES);
         let (data, more) = (shot.picture.data.slice(from..until), until < shot.picture.data.len());
         self.begun = more.then(|| (shot.clone(), until));
+        self.under_way += u32::from(more);
         Part { shot, first: from == 0, more, data }
     }
 }
@@ -106,6 +134,26 @@ mod tests {
         assert_eq!(parts(MOST + 1), [(MOST, true), (1, false)]);
         assert_eq!(parts(2 * MOST + 5), [(MOST, true), (MOST, true), (5, false)]);
         assert_eq!(parts(0), [(0, false)]);
+    }
+
+    #[test]
+    fn no_more_parts_than_two_wait_in_the_gateway() {
+        let mut shots = Shots::new(true);
+        shots.put(shot(5 * MAX_FRAME_BYTES, 1));
+        let mut sent = usize::from(shots.begin(ALL).is_some());
+        for (taken, all) in [(0, 2), (0, 2), (1, 3), (2, 5)] {
+            shots.taken(taken);
+            sent += std::iter::from_fn(|| shots.rest()).count();
+            assert_eq!(sent, all);
+        }
+        assert!(!shots.is_amid());
+        // What an older gateway takes it does not say.
+        let mut shots = Shots::new(false);
+        shots.put(shot(5 * MAX_FRAME_BYTES, 1));
+        assert_eq!(
+            shots.begin(ALL).into_iter().chain(std::iter::from_fn(|| shots.rest())).count(),
+            5
+        );
     }
 
     #[test]

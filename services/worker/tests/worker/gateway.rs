@@ -55,6 +55,7 @@ pub(crate) struct Client {
     pub(crate) size: Option<pb::Size>,
     pub(crate) rows: u32,
     pub(crate) redraw_rows: Option<u32>,
+    pub(crate) reports_parts: bool,
     pub(crate) watch_only: bool,
     pub(crate) stopped: bool,
     pub(crate) tier: pb::Tier,
@@ -70,6 +71,7 @@ impl Client {
             size: None,
             rows: 500,
             redraw_rows: None,
+            reports_parts: false,
             watch_only: false,
             stopped: false,
             tier: pb::Tier::Live,
@@ -163,6 +165,7 @@ impl Gateway {
             watch_only: client.watch_only,
             traceparent: None,
             redraw_rows: client.redraw_rows,
+            reports_parts: client.reports_parts,
         };
         if client.stopped {
             // Known by the next channel's number, before its first byte can come.
@@ -314,6 +317,11 @@ impl Viewer<'_> {
 
     pub(crate) async fn ack(&self, offset: u64) {
         self.gateway.send(Up::Ack(pb::Ack { channel: self.channel, offset })).await;
+    }
+
+    /// So many parts of its snapshot have left for it.
+    pub(crate) async fn took(&self, parts: u32) {
+        self.gateway.send(Up::Taken(pb::Taken { channel: self.channel, parts })).await;
     }
 
     pub(crate) async fn resize(&self, cols: u32, rows: u32) {

@@ -17,6 +17,7 @@ mod idle;
 mod input;
 mod interrupt;
 mod metrics;
+mod pictures;
 mod presence;
 mod resized;
 mod resume;

@@ -77,6 +77,19 @@ fn input_of_one_channel_is_bounded_by_bytes_and_by_number() {
 }
 
 #[test]
+fn what_was_taken_of_snapshots_is_said_once() {
+    let mut outbox = Outbox::default();
+    for _ in 0..3 {
+        outbox.took_part(1);
+    }
+    let taken = |parts| Next::Frame(Frame::Taken(pb::Taken { channel: 1, parts }));
+    assert_eq!(frames(&mut outbox), [taken(3)]);
+    outbox.took_part(1);
+    assert_eq!(frames(&mut outbox), [taken(1)]);
+    assert!(outbox.is_empty());
+}
+
+#[test]
 fn a_channel_that_ended_leaves_nothing_behind() {
     let mut outbox = Outbox::default();
     type_into(&mut outbox, 1, b"x");

@@ -47,6 +47,8 @@ impl State {
                     viewer.acked = viewer.acked.max(ack.offset);
                 }
             }
+            // Its snapshots are of one part.
+            In::Taken(_) => {}
             In::Input(input) => self.input(link, input),
             In::Control(control) => {
                 if let Some(at) = self.viewer(link, control.channel)
