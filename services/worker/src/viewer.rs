@@ -5,6 +5,7 @@
 //! link's writer takes one frame a turn. What waits is merged by kind, so that a viewer that is not
 //! read from costs a bounded amount, and output is copied out of the ring only when it leaves.
 
+mod manner;
 mod pace;
 mod shots;
 mod tier;
@@ -28,14 +29,15 @@ use termfleet_session::{
 };
 use tokio::time::Instant;
 
+pub(crate) use self::{
+    manner::Manner,
+    tier::Tier,
+    words::{Permit, Told},
+};
 use self::{
     pace::{Pace, Skip},
     shots::{Part, Shot, Shots},
     words::Words,
-};
-pub(crate) use self::{
-    tier::Tier,
-    words::{Permit, Told},
 };
 use crate::{
     feed::{Feed, Sized},
@@ -67,24 +69,6 @@ pub(crate) struct Viewer {
     // Held for one word or one frame, never across an await.
     state: Mutex<State>,
     _counted: Counted,
-}
-
-/// How a client is given snapshots.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Manner {
-    /// How much scrollback those bring that stand for output which it has not got.
-    pub(crate) snapshot: u32,
-    /// The same of those that come because the size has changed.
-    pub(crate) redraw: u32,
-    /// Its gateway says when it has handed on a part of one.
-    pub(crate) reports_parts: bool,
-}
-
-impl Manner {
-    /// How much scrollback one brings that is sent for a reason.
-    pub(crate) fn rows(self, reason: Reason) -> u32 {
-        if reason == Reason::Resized { self.redraw } else { self.snapshot }
-    }
 }
 
 /// Where output starts.
