@@ -68,7 +68,9 @@ async fn a_check_sum_tells_two_screens_apart() -> Result<()> {
     let session = Http::new(dev.address(), dev.token()).create("default").await?;
     let socket = Socket::canonical(dev.address(), dev.token()).await?;
     let mut terminal = Terminal::attach(socket, &session).await?;
-    terminal.type_text("PS1=; stty -echo; clear; echo rea''dy\n").await?;
+    // A prompt of nothing, also not of the marks around what is pasted.
+    let quiet = "bind 'set enable-bracketed-paste off'; PS1=; stty -echo; clear; echo rea''dy\n";
+    terminal.type_text(quiet).await?;
     terminal.read_text("ready\r\n").await?;
     let mut sums = Vec::new();
     for text in ["", "a", "\\ra", "b"] {
