@@ -12,9 +12,9 @@ use crate::report::{Goal, Row, Side};
 const SESSIONS: usize = 20;
 /// Commands of a round.
 const COMMANDS: usize = 50;
-/// What a shell's prompt ends with, for root and for others: as it is printed, and in a snapshot,
-/// where the cursor is moved behind it.
-const PROMPTS: [&[u8]; 4] = [b"# ", b"$ ", b"#\x1b", b"$\x1b"];
+/// What a shell's prompt ends with, for root and for others: as it is printed, and in a snapshot, where
+/// another line or a sequence follows.
+const PROMPTS: [&[u8]; 6] = [b"# ", b"$ ", b"#\x1b", b"$\x1b", b"#\r", b"$\r"];
 
 pub(super) async fn measure(targets: &mut [Target], rounds: u32) -> Result<Vec<Row>> {
     let mut connect = Row::new("connect_p99", "WebSocket connected and signed in, p99", "ms");
