@@ -26,9 +26,9 @@ async fn up_to_64_kib_stay_and_more_is_dropped() {
         viewer.types("stty -echo -echoctl; PS1=; echo re''ady\n").await;
         viewer.shows("ready\r\n").await;
         let parsed = viewer.stop();
-        // One group of processes: between two the ^C would reach nobody.
-        let program = format!("sh -c \"head -c {bytes} /dev/zero | tr '\\\\0' x; sleep 100\"\n");
-        viewer.types(program).await;
+        // One process prints all of it and then waits: between two the ^C would reach nobody.
+        let make = format!("head -c {bytes} /dev/zero | tr '\\0' x >xs");
+        viewer.types(format!("{make}; tail -c +1 -f xs\n")).await;
         other.until("all of it", |seen| (seen.end() >= parsed + bytes).then_some(())).await;
         assert_eq!(other.seen().end(), parsed + bytes);
         viewer.types("\x03").await;
