@@ -53,6 +53,8 @@ scenario("a damaged screen is found out and drawn anew", async ({ dev }) => {
     await until("what comes", async () => text(one.terminal).includes("after-42") && (await same()));
     assert.doesNotMatch(text(one.terminal), /garbage|lost/);
   } finally {
+    // What is attached to is compared now and then, also while there is no connection.
+    one.attachment.detach();
     one.connection.close();
   }
 });
