@@ -2,6 +2,8 @@
 //! asked and whichever is still there. The test does what a kubelet does with the pods.
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use termfleet_tests::{
@@ -15,6 +17,8 @@ use termfleet_tests::{
 
 const WORKERS: &str = "/api/terminal/workers";
 const NOTE: &str = "termfleet.io/scale-down-to";
+/// Gateways look for workers twice a second.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 async fn start(home: &Home, workers: usize) -> Result<(Cluster, ApiServer)> {
     let api = ApiServer::start(home, workers as u64).await?;
@@ -44,6 +48,8 @@ async fn session_on(user: &User, http: &Http, worker: &str) -> Result<String> {
             return Ok(id);
         }
         user.http().delete(&format!("/api/terminal/sessions/{id}")).await?;
+        // The gateway may not have heard of that worker yet, and says to nobody when it has.
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
     anyhow::bail!("no session came to {worker}")
 }
