@@ -61,7 +61,7 @@ docs: ## Write anew the pages that are made from the code
 docs-check:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
-bench: setup-cluster web ## Measure bare programs, `dev` and a cluster side by side (about 6 minutes); a table and target/bench.json
+bench: setup-cluster web ## Measure bare programs, `dev` and a cluster side by side (about 4 minutes, and the build); a table and target/bench.json
 	$(CARGO) build --release --quiet --package termfleet --package termfleet-load
 	$(CARGO) run --release --quiet --package termfleet-load -- bench $(ARGS)
 
