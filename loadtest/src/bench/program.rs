@@ -59,10 +59,11 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn new() -> Result<Self> {
         let files = Self { folder: tempfile::Builder::new().prefix("tf-bench-").tempdir()? };
-        // 63 characters and a line feed.
-        let plain = format!("{}\n", "x".repeat(63));
+        // 62 characters and the end of a line, as a terminal's output processing makes it.
+        let plain = format!("{}\r\n", "x".repeat(62));
         // As a build log: a colour a word.
-        let coloured = "\x1b[1;32m   Compiling\x1b[0m termfleet \x1b[38;5;244mv0.1.0\x1b[0m (ok)\n";
+        let coloured =
+            "\x1b[1;32m   Compiling\x1b[0m termfleet \x1b[38;5;244mv0.1.0\x1b[0m (ok)\r\n";
         fs::write(files.plain(), fill(&plain))?;
         fs::write(files.coloured(), fill(coloured))?;
         Ok(files)

@@ -108,7 +108,7 @@ impl Feed {
         for viewer in lock(&self.viewers).iter() {
             viewer.wake();
         }
-        self.desk.moved();
+        self.desk.moved(self.ring.head());
         self.ask_for_more();
     }
 

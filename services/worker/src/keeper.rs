@@ -11,6 +11,7 @@ mod start;
 
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -37,8 +38,13 @@ use crate::{
     worker::Context,
 };
 
-/// Bytes that the screen reads before it gives way to whoever else is on this core.
-const BATCH_BYTES: usize = 64 << 10;
+/// So much unread output waits for nothing more. Of a flood most is not drawn, and the more there is at
+/// once; it is less than half of what the screen may be behind.
+const PILE_BYTES: u64 = 192 << 10;
+/// Bytes that the screen reads before it gives way to whoever else is on this core: from the least on,
+/// twice as many as long as they take no longer than this.
+const BATCH_BYTES: RangeInclusive<usize> = 64 << 10..=256 << 10;
+const BATCH_TIME: Duration = Duration::from_micros(250);
 /// How long output after quiet waits for the screen at least, and twice that at most: viewers are sent
 /// it first, and screens of many sessions read on the same beat.
 const REST: Duration = Duration::from_millis(4);
@@ -53,6 +59,8 @@ struct Keeper {
     screen: Screen,
     /// The newest size that the screen has.
     sized: u64,
+    /// How much it reads at once.
+    batch: usize,
     /// Queries and events before this were an earlier process' to answer and to tell.
     heard_until: Offset,
     news: News,
@@ -68,6 +76,7 @@ pub(crate) fn start(context: &Context, session: SessionHandle, feed: Arc<Feed>, 
     let keeper = Keeper {
         screen: Screen::new(size.at.size, at, HISTORY_BYTES),
         sized: size.number,
+        batch: *BATCH_BYTES.start(),
         heard_until,
         news: News::default(),
         session,
@@ -97,7 +106,7 @@ impl Keeper {
 
     /// Waits until there is something to do; false when it is over.
     async fn wait(&mut self) -> bool {
-        if self.unread() >= BATCH_BYTES as u64 {
+        if self.unread() >= PILE_BYTES {
             task::yield_now().await;
             return !self.is_over();
         }
@@ -117,10 +126,11 @@ impl Keeper {
 
     /// Lets viewers be served first, unless somebody waits for a picture or much is unread.
     async fn rest(&self) {
-        if self.unread() < BATCH_BYTES as u64 {
+        if self.unread() < PILE_BYTES {
             select! {
                 () = self.stop.cancelled() => {}
                 () = self.feed.desk.asked() => {}
+                () = self.feed.desk.piled_up() => {}
                 () = sleep_until(beat::at_or_after(Instant::now() + REST, REST)) => {}
             }
         }
@@ -148,11 +158,23 @@ impl Keeper {
             if self.screen.fed() >= goal || self.is_over() {
                 return;
             }
+            let begun = Instant::now();
             self.read(goal, &mut buffer);
+            self.size_batch(buffer.len(), begun.elapsed());
             self.feed.screen_has_read(self.screen.fed());
             if self.screen.fed() < goal {
                 task::yield_now().await;
             }
+        }
+    }
+
+    /// How much to read next time, if reading so much took so long.
+    fn size_batch(&mut self, bytes: usize, took: Duration) {
+        let (least, most) = BATCH_BYTES.into_inner();
+        if took > BATCH_TIME {
+            self.batch = least;
+        } else if bytes == self.batch {
+            self.batch = (bytes * 2).min(most);
         }
     }
 
@@ -173,7 +195,7 @@ impl Keeper {
         let heard = Some(self.heard_until).filter(|until| *until > from);
         let until = [Some(goal), next_size, heard].into_iter().flatten().min().unwrap_or(goal);
         // It is at most a batch.
-        buffer.resize(until.since(from).min(BATCH_BYTES as u64) as usize, 0);
+        buffer.resize(until.since(from).min(self.batch as u64) as usize, 0);
         match self.feed.ring.read_at(from, buffer) {
             Ok(copied) => self.feed_screen(&buffer[..copied]),
             Err(trimmed) => {
@@ -208,7 +230,7 @@ impl Keeper {
     /// Reads once more what was read before; if that cannot be, the screen is blank.
     fn make_again(&mut self, until: Offset) {
         self.begin_at(start::start(&self.feed.ring).min(until));
-        let mut buffer = vec![0; BATCH_BYTES];
+        let mut buffer = vec![0; *BATCH_BYTES.start()];
         loop {
             self.resize();
             let from = self.screen.fed();
@@ -217,7 +239,7 @@ impl Keeper {
             }
             let size = self.feed.size_after(self.sized).map(|next| next.at.offset);
             // It is at most a batch.
-            let most = size.map_or(until, |at| at.min(until)).since(from).min(BATCH_BYTES as u64);
+            let most = size.map_or(until, |at| at.min(until)).since(from).min(buffer.len() as u64);
             let read = self.feed.ring.read_at(from, &mut buffer[..most as usize]);
             if !read.is_ok_and(|copied| self.try_feed(&buffer[..copied])) {
                 self.begin_at(until);

@@ -11,6 +11,7 @@ mod happening;
 mod lines;
 mod palette;
 mod pen;
+mod plain;
 mod read;
 mod reply;
 mod scan;
@@ -214,10 +215,24 @@ impl Fed {
             whole = &whole[..whole.len() - half];
             broken += 1;
         }
-        self.parser.advance(&mut self.emulator, whole);
+        self.print_whole(whole);
         for _ in 0..broken {
             self.emulator.input(char::REPLACEMENT_CHARACTER);
         }
+    }
+
+    /// Prints output, but for the lines that nobody can see.
+    fn print_whole(&mut self, bytes: &[u8]) {
+        let rows = usize::from(self.emulator.size.rows);
+        let mut rest = bytes;
+        while let Some(passing) = plain::passing(rest, rows) {
+            self.parser.advance(&mut self.emulator, &rest[..passing.start]);
+            if !self.emulator.pass(&rest[passing.clone()]) {
+                self.parser.advance(&mut self.emulator, &rest[passing.clone()]);
+            }
+            rest = &rest[passing.end..];
+        }
+        self.parser.advance(&mut self.emulator, rest);
     }
 
     /// Does what a mark says, and says where output goes on.

@@ -15,6 +15,7 @@ use tokio::{
     time::Instant,
 };
 
+use super::PILE_BYTES;
 use crate::{
     screen::{Format, Picture, Rows},
     viewer::Viewer,
@@ -34,6 +35,7 @@ pub(crate) struct Desk {
     waiting: Mutex<Waiting>,
     asked: Notify,
     printed: Notify,
+    piled_up: Notify,
     /// Up to where the screen has read.
     read: AtomicU64,
     /// Output from here on has a size that is not known yet, plus one; 0 if there is none.
@@ -141,9 +143,12 @@ impl Desk {
         true
     }
 
-    /// There is new output.
-    pub(crate) fn moved(&self) {
+    /// There is new output, up to there.
+    pub(crate) fn moved(&self, head: Offset) {
         self.printed.notify_one();
+        if head.since(self.read()) >= PILE_BYTES {
+            self.piled_up.notify_one();
+        }
     }
 
     /// The session is over, or has another shell.
@@ -189,6 +194,11 @@ impl Desk {
     /// Ready when something was printed.
     pub(super) async fn printed(&self) {
         self.printed.notified().await;
+    }
+
+    /// Ready when so much is unread that the screen should not wait for more.
+    pub(super) async fn piled_up(&self) {
+        self.piled_up.notified().await;
     }
 
     /// When the laggards' turn comes.

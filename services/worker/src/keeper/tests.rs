@@ -75,6 +75,7 @@ impl Stage {
         let keeper = Some(Keeper {
             screen: Screen::new(size.at.size, Offset::new(0), HISTORY_BYTES),
             sized: size.number,
+            batch: *BATCH_BYTES.start(),
             heard_until: Offset::new(0),
             news: News::default(),
             session,
@@ -192,4 +193,19 @@ async fn other_sessions_do_not_notice() {
     }
     running.close();
     running.wait().await;
+}
+
+#[tokio::test]
+async fn batches_grow_while_they_take_little_time() {
+    let mut stage = Stage::new(&id('a'), Vec::new());
+    let keeper = stage.keeper.as_mut().unwrap();
+    let (least, most) = BATCH_BYTES.into_inner();
+    keeper.size_batch(least - 1, BATCH_TIME);
+    assert_eq!(keeper.batch, least, "there was no more to read");
+    for batch in [2 * least, most, most] {
+        keeper.size_batch(keeper.batch, BATCH_TIME);
+        assert_eq!(keeper.batch, batch);
+    }
+    keeper.size_batch(most, BATCH_TIME + Duration::from_nanos(1));
+    assert_eq!(keeper.batch, least);
 }

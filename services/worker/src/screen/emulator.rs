@@ -10,6 +10,7 @@
 mod edit;
 mod handler;
 mod modes;
+mod pass;
 mod reach;
 mod taller;
 

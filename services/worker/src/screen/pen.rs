@@ -1,10 +1,8 @@
 //! Cells as styled text: the sequences that bring a pen from one style to the next.
 
-use std::io::Write as _;
-
 use alacritty_terminal::{
     term::cell::{Cell, Flags, Hyperlink},
-    vte::ansi::{Color, NamedColor},
+    vte::ansi::{Color, NamedColor, Rgb},
 };
 
 const FOREGROUND: Color = Color::Named(NamedColor::Foreground);
@@ -148,6 +146,11 @@ pub(super) fn length(cells: &[Cell]) -> usize {
     cells.iter().rposition(|cell| !is_blank(cell)).map_or(0, |last| last + 1)
 }
 
+/// What is written with it has the default style.
+pub(super) fn is_default(template: &Cell) -> bool {
+    is_plain(template)
+}
+
 fn is_blank(cell: &Cell) -> bool {
     cell.c == ' ' && is_plain(cell)
 }
@@ -210,19 +213,34 @@ fn flags(flags: Flags, out: &mut Vec<u8>) {
 }
 
 /// `base` is 30 for the foreground, 40 for the background, 50 for the underline.
-fn color(base: u16, color: Color, out: &mut Vec<u8>) {
-    // Writing into memory does not fail.
-    let _ = match color {
+fn color(base: u8, color: Color, out: &mut Vec<u8>) {
+    match color {
         Color::Named(name) if (name as usize) < 16 && base != 50 => {
-            let number = name as u16;
-            let bright = if number < 8 { base } else { base + 60 - 8 };
-            write!(out, ";{}", bright + number)
+            // It is below 16.
+            let number = name as u8;
+            number_to(if number < 8 { base + number } else { base + 60 - 8 + number }, out);
         }
-        Color::Named(name) if (name as usize) < 16 => {
-            write!(out, ";{};5;{}", base + 8, name as u16)
+        Color::Named(name) if (name as usize) < 16 => indexed(base, name as u8, out),
+        Color::Named(_) => number_to(base + 9, out),
+        Color::Indexed(index) => indexed(base, index, out),
+        Color::Spec(Rgb { r, g, b }) => {
+            [base + 8, 2, r, g, b].iter().for_each(|number| number_to(*number, out));
         }
-        Color::Named(_) => write!(out, ";{}", base + 9),
-        Color::Indexed(index) => write!(out, ";{};5;{index}", base + 8),
-        Color::Spec(rgb) => write!(out, ";{};2;{};{};{}", base + 8, rgb.r, rgb.g, rgb.b),
-    };
+    }
+}
+
+fn indexed(base: u8, index: u8, out: &mut Vec<u8>) {
+    [base + 8, 5, index].iter().for_each(|number| number_to(*number, out));
+}
+
+/// One more parameter. Formatting would cost more than all else that a color does.
+fn number_to(number: u8, out: &mut Vec<u8>) {
+    out.push(b';');
+    if number >= 100 {
+        out.push(b'0' + number / 100);
+    }
+    if number >= 10 {
+        out.push(b'0' + number / 10 % 10);
+    }
+    out.push(b'0' + number % 10);
 }

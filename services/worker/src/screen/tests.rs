@@ -389,6 +389,18 @@ fn rows_come_back_only_to_who_asks_in_the_last_row_and_only_if_they_fit() {
 }
 
 #[test]
+fn a_flood_passes_unseen() {
+    let text: String = (0..200).map(|n| format!("\x1b[3{}m{n:>40}\x1b[m\r\n", n % 8)).collect();
+    for (before, passes) in
+        [("", true), ("\x1b[?1049h", true), ("\x1b[2;4r", false), ("\x1b[44m", false)]
+    {
+        let mut screen = fed(60, 4, format!("{before}\r\n\n\n\n\n").as_bytes());
+        let fed = screen.emulator.as_mut().unwrap();
+        assert_eq!(fed.emulator.pass(text.as_bytes()), passes, "{before:?}");
+    }
+}
+
+#[test]
 fn a_resized_screen_wraps_anew() {
     let mut screen = fed(8, 3, b"12345678abc\r\n$ ");
     screen.resize(Size { cols: 20, rows: 3 });

@@ -3,7 +3,10 @@
 
 use proptest::prelude::*;
 
-use super::{streams::stream, *};
+use super::{
+    streams::{flood, stream},
+    *,
+};
 
 fn sizes() -> impl Strategy<Value = Size> {
     (2u16..14, 1u16..7).prop_map(|(cols, rows)| Size { cols, rows })
@@ -66,6 +69,30 @@ proptest! {
             screen.resize(*size);
             prop_assert_eq!(state(&screen), state(&copy(&screen, 0)), "{:?}", screen.snapshot(0).data);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lines_that_pass_unseen_leave_what_they_would_have_left(
+        size in sizes(), before in stream(), flood in flood(), after in stream(),
+    ) {
+        let now = Instant::now();
+        let (mut whole, mut pieces) =
+            (screen(size.cols, size.rows), screen(size.cols, size.rows));
+        let all = [before, flood, after].concat();
+        whole.feed(&all, now);
+        for piece in all.chunks(plain::LEAST_BYTES - 1) {
+            // Too little for any line to pass.
+            pieces.feed(piece, now);
+        }
+        prop_assert_eq!(links(&state(&whole)), links(&state(&pieces)));
+        let kept = |screen: &Screen| links(&format!("{:?}", history(screen)));
+        prop_assert_eq!(kept(&whole), kept(&pieces));
+        prop_assert_eq!(whole.take_replies(), pieces.take_replies());
+        prop_assert_eq!(whole.take_events(), pieces.take_events());
     }
 }
 

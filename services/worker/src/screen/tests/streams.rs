@@ -138,3 +138,37 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 pub(super) fn stream() -> impl Strategy<Value = Vec<u8>> {
     vec(piece(), 0..40).prop_map(|pieces| pieces.concat())
 }
+
+/// What lines of a flood consist of, and now and then anything.
+fn flood_piece() -> impl Strategy<Value = Vec<u8>> {
+    const PLAIN: &[&str] = &[
+        "a",
+        "word",
+        " ",
+        "     ",
+        "long text that wraps",
+        "\t",
+        "é",
+        "界",
+        "✅界",
+        "\x1b[K",
+        "\x1b[m",
+        "\x1b[1;31m",
+        "\x1b[39m",
+        "\x1b[4;7m",
+        "\x1b[38;5;44m",
+        "\n",
+    ];
+    prop_oneof![
+        400 => select(PLAIN).prop_map(|text| text.as_bytes().to_vec()),
+        1 => piece(),
+    ]
+}
+
+/// Many lines, most of them plain.
+pub(super) fn flood() -> impl Strategy<Value = Vec<u8>> {
+    let line = vec(flood_piece(), 0..8).prop_map(|pieces| pieces.concat());
+    vec((line, select(&["\r\n", "\r\n", "\r\n", "\n", "\r\r\n"][..])), 100..300).prop_map(|lines| {
+        lines.iter().flat_map(|(line, end)| [&line[..], end.as_bytes()].concat()).collect()
+    })
+}
