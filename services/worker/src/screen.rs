@@ -10,6 +10,7 @@ mod emulator;
 mod happening;
 mod lines;
 mod palette;
+mod pass;
 mod pen;
 mod plain;
 mod read;
@@ -56,7 +57,12 @@ pub(crate) struct Picture {
 struct Fed {
     parser: Processor<Never>,
     emulator: Emulator,
+    /// Plain output, at most a screenful, that a blank screen has yet to show from its top on.
+    undrawn: Vec<u8>,
 }
+
+/// Of a sequence or a character that is not whole so much is looked at again when more comes.
+const HALF_SEQUENCE: usize = 64;
 
 /// Ends whatever sequence the parser is in.
 const CANCEL: &[u8] = b"\x18";
@@ -97,14 +103,14 @@ impl Screen {
         self.tick(now);
         self.fed_emulator().replies.at(now);
         if self.waiting.is_empty() {
-            self.scanner.scan(bytes, now);
-            let released = self.release(bytes);
+            let released = self.release_all(bytes, 0, now);
             self.waiting.extend_from_slice(&bytes[released..]);
         } else {
             let mut waiting = std::mem::take(&mut self.waiting);
+            let seen = waiting.len();
             waiting.extend_from_slice(bytes);
-            self.scanner.scan(&waiting, now);
-            self.release_from(waiting);
+            let released = self.release_all(&waiting, seen, now);
+            self.keep_waiting(waiting, released);
         }
     }
 
@@ -120,7 +126,7 @@ impl Screen {
         let waiting = std::mem::take(&mut self.waiting);
         self.release_from(waiting);
         self.size = size;
-        if let Some(fed) = &mut self.emulator {
+        if let Some(fed) = self.drawn() {
             fed.emulator.resize(size);
         }
     }
@@ -145,9 +151,10 @@ impl Screen {
     }
 
     /// The state at the last offset at rest, with at most so many lines above the screen.
-    pub(crate) fn snapshot(&self, rows: u32) -> Picture {
-        let mut data = match &self.emulator {
-            Some(fed) => dump::dump(&fed.emulator, rows as usize, self.scanner.printed()),
+    pub(crate) fn snapshot(&mut self, rows: u32) -> Picture {
+        let printed = self.scanner.printed();
+        let mut data = match self.drawn() {
+            Some(fed) => dump::dump(&fed.emulator, rows as usize, printed),
             None => dump::RESET.to_vec(),
         };
         if let Some(string) = self.scanner.inside() {
@@ -166,8 +173,50 @@ impl Screen {
         self.emulator.as_mut().map(|fed| fed.emulator.happenings.take()).unwrap_or_default()
     }
 
-    fn release_from(&mut self, mut waiting: Vec<u8>) {
+    /// Feeds the emulator what becomes at rest, but for lines that nobody can see, and says how much
+    /// that is. Of the bytes so many were looked at before.
+    fn release_all(&mut self, bytes: &[u8], seen: usize, now: Instant) -> usize {
+        let (mut from, mut to) = (0, seen);
+        if seen <= HALF_SEQUENCE && self.scanner.is_calm() {
+            self.scanner.restart();
+            to = 0;
+        }
+        loop {
+            let mut step = pass::RETRY_BYTES;
+            while from == to && self.scanner.is_calm() {
+                let passed = self.pass(&bytes[from..]);
+                if passed.bytes == 0 {
+                    step = passed.retry;
+                    break;
+                }
+                from += passed.bytes;
+                to = from;
+            }
+            to = bytes.len().min(to + step);
+            self.scanner.scan(&bytes[from..to], now);
+            from += self.release(&bytes[from..to]);
+            if to == bytes.len() {
+                return from;
+            }
+        }
+    }
+
+    fn pass(&mut self, bytes: &[u8]) -> pass::Passed {
+        let fed = self.emulator.get_or_insert_with(|| Fed::new(self.size, self.history_bytes));
+        let passed = fed.pass(bytes);
+        if passed.bytes > 0 {
+            self.scanner.passed(passed.printed);
+            self.rest = self.rest.plus(passed.bytes as u64);
+        }
+        passed
+    }
+
+    fn release_from(&mut self, waiting: Vec<u8>) {
         let released = self.release(&waiting);
+        self.keep_waiting(waiting, released);
+    }
+
+    fn keep_waiting(&mut self, mut waiting: Vec<u8>, released: usize) {
         if released == waiting.len() {
             return;
         }
@@ -185,6 +234,7 @@ impl Screen {
         }
         let marks = self.scanner.release(bytes, end);
         let fed = self.emulator.get_or_insert_with(|| Fed::new(self.size, self.history_bytes));
+        fed.draw();
         let mut from = 0;
         for marked in &marks {
             fed.print(&bytes[from..marked.start]);
@@ -193,6 +243,13 @@ impl Screen {
         fed.print(&bytes[from..end]);
         self.rest = self.rest.plus(end as u64);
         end
+    }
+
+    /// What is shown, if something was printed yet.
+    fn drawn(&mut self) -> Option<&mut Fed> {
+        let fed = self.emulator.as_deref_mut()?;
+        fed.draw();
+        Some(fed)
     }
 
     fn fed_emulator(&mut self) -> &mut Emulator {
@@ -204,7 +261,7 @@ impl Screen {
 impl Fed {
     fn new(size: Size, history_bytes: usize) -> Box<Self> {
         let emulator = Emulator::new(size, history_bytes);
-        Box::new(Self { parser: Processor::new(), emulator })
+        Box::new(Self { parser: Processor::new(), emulator, undrawn: Vec::new() })
     }
 
     /// Prints output that is at rest, so half characters at its end will never be whole ones: the
@@ -215,24 +272,10 @@ impl Fed {
             whole = &whole[..whole.len() - half];
             broken += 1;
         }
-        self.print_whole(whole);
+        self.parser.advance(&mut self.emulator, whole);
         for _ in 0..broken {
             self.emulator.input(char::REPLACEMENT_CHARACTER);
         }
-    }
-
-    /// Prints output, but for the lines that nobody can see.
-    fn print_whole(&mut self, bytes: &[u8]) {
-        let rows = usize::from(self.emulator.size.rows);
-        let mut rest = bytes;
-        while let Some(passing) = plain::passing(rest, rows) {
-            self.parser.advance(&mut self.emulator, &rest[..passing.start]);
-            if !self.emulator.pass(&rest[passing.clone()]) {
-                self.parser.advance(&mut self.emulator, &rest[passing.clone()]);
-            }
-            rest = &rest[passing.end..];
-        }
-        self.parser.advance(&mut self.emulator, rest);
     }
 
     /// Does what a mark says, and says where output goes on.

@@ -95,8 +95,8 @@ impl Stage {
         self.keeper.as_mut().unwrap().screen.spoil();
     }
 
-    fn shows(&self) -> String {
-        let Picture { data, offset, .. } = self.keeper.as_ref().unwrap().screen.show(Format::Text);
+    fn shows(&mut self) -> String {
+        let Picture { data, offset, .. } = self.keeper.as_mut().unwrap().screen.show(Format::Text);
         assert_eq!(offset, self.feed.ring.head(), "it goes on where the output does");
         let text = String::from_utf8(data.to_vec()).unwrap();
         text.lines()

@@ -143,7 +143,7 @@ impl Dump<'_> {
 
     /// Says whether the newest of the lines goes on in the first row.
     fn history(&mut self, count: usize) -> bool {
-        let lines: Vec<_> = self.emulator.lines.before(u64::MAX, count).1.collect();
+        let lines = self.emulator.lines.before(u64::MAX, count).1;
         let mut room = HISTORY_BYTES;
         let newest = lines.iter().rev().take_while(|line| {
             let left = room.checked_sub(line.text.len());
@@ -154,7 +154,7 @@ impl Dump<'_> {
         let mut wraps = None;
         for line in &lines[lines.len() - kept..] {
             self.go_on(wraps);
-            self.out.extend_from_slice(line.text);
+            self.out.extend_from_slice(&line.text);
             wraps = line.wrapped;
             if wraps.is_none() {
                 self.text("\r\n");

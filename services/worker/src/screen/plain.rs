@@ -1,20 +1,18 @@
-//! Plain output: text, the ends of lines, colors of text. Most of a flood is that, and whatever of it
-//! scrolls away before anybody can see it need not be drawn (`emulator/pass.rs`).
+//! Plain output: text, the ends of lines, colors of text. Most of a flood is that, and what of it
+//! scrolls away before anybody looks need not be drawn ([`super::pass`]).
 //!
 //! What such output does depends neither on the row that the cursor is in nor on what stands in the
 //! rows around it, as long as rows that scroll in are blank and have the default background.
 
-use std::ops::Range;
-
 use alacritty_terminal::vte::ansi::{Attr, Color, NamedColor, Rgb};
 use unicode_width::UnicodeWidthChar as _;
 
-/// So many bytes at least are left out at once: less is not worth it.
-pub(super) const LEAST_BYTES: usize = 1024;
 /// How many bytes are looked at in one step.
 const STEP: usize = 16;
 /// The longest SGR that is looked at.
 const STYLE_BYTES: usize = 48;
+/// How far a tab goes at most.
+const TAB_CELLS: usize = 8;
 
 /// What plain output consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +31,73 @@ pub(super) enum Item<'a> {
     Erase,
 }
 
-/// The item that begins there, and its length; none if what begins there is not plain.
+/// Plain output that begins in the first column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Plain {
+    /// Where it ends: whole lines, and maybe the beginning of one.
+    pub(super) end: usize,
+    /// Where its whole lines end.
+    pub(super) lines_end: usize,
+    /// How many rows those lines fill.
+    pub(super) rows: usize,
+    /// Its last item is a character.
+    pub(super) printed: bool,
+    /// There are styles in it.
+    pub(super) styled: bool,
+}
+
+/// How much of the output is plain, on a screen of so many columns with the usual tab stops. Every
+/// whole line ends with a carriage return and a line feed, or is empty.
+pub(super) fn plain(bytes: &[u8], cols: usize) -> Plain {
+    let mut plain = Plain::default();
+    let mut line = Row::default();
+    while let Some((item, length)) = item(&bytes[plain.end..]) {
+        if !line.add(item, length, cols) {
+            break;
+        }
+        plain.end += length;
+        plain.printed = matches!(item, Item::Text(_) | Item::Wide(..));
+        plain.styled |= matches!(item, Item::Style(_));
+        if item == Item::LineFeed {
+            plain.lines_end = plain.end;
+            plain.rows += line.rows(cols);
+            line = Row::default();
+        }
+    }
+    plain
+}
+
+/// A line as far as it was looked at.
+#[derive(Debug, Default)]
+struct Row {
+    /// At most so many cells.
+    cells: usize,
+    /// It is known to be exactly as many.
+    inexact: bool,
+    returned: bool,
+}
+
+impl Row {
+    /// False: what that does in this line is not plain.
+    fn add(&mut self, item: Item<'_>, length: usize, cols: usize) -> bool {
+        match item {
+            Item::Text(_) => self.cells += length,
+            Item::Wide(_, cells) => (self.cells, self.inexact) = (self.cells + cells, true),
+            Item::Tab => (self.cells, self.inexact) = (self.cells + TAB_CELLS, true),
+            Item::Return => self.returned = true,
+            Item::LineFeed => return self.returned || self.cells == 0,
+            Item::Style(_) | Item::Erase => {}
+        }
+        !self.inexact || self.cells <= cols
+    }
+
+    fn rows(&self, cols: usize) -> usize {
+        self.cells.div_ceil(cols).max(1)
+    }
+}
+
+/// The item that begins there, and its length; none if what begins there is not plain, or not whole.
+#[inline]
 pub(super) fn item(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     let one = |item| Some((item, 1));
     match *bytes.first()? {
@@ -42,7 +106,7 @@ pub(super) fn item(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
         b'\t' => one(Item::Tab),
         0x1B => sequence(bytes),
         0x20..=0x7E => {
-            let length = run_length(bytes, |byte| matches!(byte, 0x20..=0x7E));
+            let length = text_length(bytes);
             Some((Item::Text(&bytes[..length]), length))
         }
         0xC2..=0xF4 => character(bytes),
@@ -50,67 +114,43 @@ pub(super) fn item(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     }
 }
 
-/// In `bytes`, which begin where no sequence is open: the lines that pass a screen of so many rows.
-/// They begin after a line feed, and so much plain output follows them that it fills the screen.
-pub(super) fn passing(bytes: &[u8], rows: usize) -> Option<Range<usize>> {
-    let mut from = 0;
-    while bytes.len() - from >= LEAST_BYTES {
-        let end = from + plain_length(&bytes[from..]);
-        if let Some(lines) = lines(&bytes[from..end], rows) {
-            return Some(from + lines.start..from + lines.end);
+/// What all the styles in plain output set, one after the other.
+pub(super) fn styles(plain: &[u8], mut set: impl FnMut(Attr)) {
+    let mut rest = &plain[last_reset(plain)..];
+    while let Some(escape) = rest.iter().position(|byte| *byte == 0x1B) {
+        rest = &rest[escape..];
+        let Some((item, length)) = item(rest) else { return };
+        if let Item::Style(parameters) = item {
+            // They were looked at before.
+            let _ = attributes(parameters, &mut set);
         }
-        from = end + after(&bytes[end..])?;
+        rest = &rest[length..];
     }
-    None
 }
 
-/// The lines in plain output that leave room for those which fill the screen.
-fn lines(plain: &[u8], rows: usize) -> Option<Range<usize>> {
-    if plain.len() < LEAST_BYTES {
-        return None;
-    }
-    let start = plain.iter().position(|byte| *byte == b'\n')? + 1;
+/// Where the last style that takes all others back begins.
+fn last_reset(plain: &[u8]) -> usize {
     let mut end = plain.len();
-    // The last one only ends the last line.
-    for _ in 0..rows {
-        end = start + plain[start..end].iter().rposition(|byte| *byte == b'\n')?;
-    }
-    (end + 1 >= start + LEAST_BYTES).then_some(start..end + 1)
-}
-
-/// How many bytes at the beginning are plain.
-fn plain_length(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    loop {
-        at += run_length(&bytes[at..], |byte| matches!(byte, 0x20..=0x7E | b'\n' | b'\t'));
-        match item(&bytes[at..]) {
-            Some((_, length)) => at += length,
-            None => return at,
+    while let Some(escape) = plain[..end].iter().rposition(|byte| *byte == 0x1B) {
+        if [&b"\x1b[m"[..], b"\x1b[0m", b"\x1b[0;"]
+            .iter()
+            .any(|reset| plain[escape..].starts_with(reset))
+        {
+            return escape;
         }
+        end = escape;
     }
+    0
 }
 
-/// How long what is not plain is; none, if that is not easily known.
-fn after(bytes: &[u8]) -> Option<usize> {
-    match bytes {
-        [] | [0x1B] => None,
-        [0x1B, b'[', rest @ ..] => {
-            let last = rest.iter().position(|byte| !matches!(byte, 0x20..=0x3F))?;
-            matches!(rest[last], 0x40..=0x7E).then_some(2 + last + 1)
-        }
-        [0x1B, b']' | b'P' | b'X' | b'^' | b'_', ..] => None,
-        [0x1B, 0x30..=0x7E, ..] => Some(2),
-        [0x1B, ..] => None,
-        _ => Some(1),
-    }
-}
-
-/// How many bytes at the beginning are of a kind.
-fn run_length(bytes: &[u8], kind: impl Fn(u8) -> bool) -> usize {
+/// How many printable ASCII characters there are at the beginning.
+#[inline]
+fn text_length(bytes: &[u8]) -> usize {
+    let is_text = |byte: &u8| matches!(*byte, 0x20..=0x7E);
     // In steps that compilers turn into vector instructions.
-    let whole = |step: &&[u8]| step.iter().fold(true, |all, byte| all & kind(*byte));
+    let whole = |step: &&[u8]| step.iter().fold(true, |all, byte| all & is_text(byte));
     let steps = STEP * bytes.chunks_exact(STEP).take_while(whole).count();
-    steps + bytes[steps..].iter().take_while(|byte| kind(**byte)).count()
+    steps + bytes[steps..].iter().take_while(|byte| is_text(byte)).count()
 }
 
 fn ends_line(bytes: &[u8]) -> bool {
@@ -119,10 +159,7 @@ fn ends_line(bytes: &[u8]) -> bool {
 
 fn character(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     let longest = &bytes[..bytes.len().min(4)];
-    let first = match std::str::from_utf8(longest) {
-        Ok(text) => text.chars().next(),
-        Err(error) => longest[..error.valid_up_to()].utf8_chunks().next()?.valid().chars().next(),
-    }?;
+    let first = longest.utf8_chunks().next()?.valid().chars().next()?;
     let cells = first.width().filter(|cells| *cells > 0)?;
     Some((Item::Wide(first, cells), first.len_utf8()))
 }
@@ -208,16 +245,18 @@ fn number(digits: &[u8]) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    //! What is plain, and which lines pass.
+    //! What is plain, and how many rows it fills.
     use super::*;
 
+    const COLS: usize = 80;
+
     fn is_plain(text: &str) -> bool {
-        plain_length(text.as_bytes()) == text.len()
+        plain(text.as_bytes(), COLS).end == text.len()
     }
 
     #[test]
     fn text_lines_and_colors_of_text_are_plain() {
-        for plain in [
+        for text in [
             "",
             "a b~\r\n\r\r\n\n",
             "\t",
@@ -225,13 +264,14 @@ mod tests {
             "\x1b[m\x1b[0m\x1b[1;4;31;97m",
             "\x1b[38;5;44m\x1b[38;2;40;41;48;1m",
             "\x1b[K\x1b[0K",
-            &"x".repeat(STEP * 3 + 1),
+            &"x".repeat(STEP * 30 + 1),
         ] {
-            assert!(is_plain(plain), "{plain:?}");
+            assert!(is_plain(text), "{text:?}");
         }
         for other in [
             "\r",
             "a\rb\n",
+            "a\n",
             "\x07",
             "\x08",
             "\x7f",
@@ -245,11 +285,11 @@ mod tests {
             "\x1b[48;5;1m",
             "\x1b[103m",
             "\x1b[38;7;44m",
-            "\x1b[38:5:1m",
-            "\x1b[58;5;1m",
             "\x1b[38;5m",
-            &format!("\x1b[{}m", "1;".repeat(25)),
+            "\x1b[38:5:1m",
             "\x1b[38;2;256;44;1m",
+            "\x1b[58;5;1m",
+            &format!("\x1b[{}m", "1;".repeat(25)),
             "\x1b[1K",
             "\x1b[H",
             "\x1b[?25l",
@@ -258,30 +298,43 @@ mod tests {
         ] {
             assert!(!is_plain(other), "{other:?}");
         }
-        assert_eq!(plain_length(b"a\xC3\xA9\xC3"), 3);
-        assert_eq!(plain_length(b"a\xC3a"), 1);
-        assert_eq!(plain_length(b"a\xFF"), 1);
+        assert_eq!(plain(b"a\xC3\xA9\xC3", COLS).end, 3);
+        assert_eq!(plain(b"a\xC3a", COLS).end, 1);
+        assert_eq!(plain(b"a\xFF", COLS).end, 1);
     }
 
     #[test]
-    fn lines_pass_that_leave_a_screenful_behind() {
-        let line = format!("{}\r\n", "x".repeat(62));
-        for rows in [1, 5, 24] {
-            for (lines, passes) in [(16, false), (17, true), (18, true)] {
-                let text = line.repeat(lines + rows - 1);
-                let found = passing(text.as_bytes(), rows);
-                let expected = passes.then(|| 64..64 * lines);
-                assert_eq!(found, expected, "{lines} lines, {rows} rows");
-            }
+    fn a_line_fills_as_many_rows_as_its_characters_need() {
+        for (line, rows) in [
+            (String::new(), 1),
+            ("x".repeat(COLS - 1), 1),
+            ("x".repeat(COLS), 1),
+            ("x".repeat(COLS + 1), 2),
+            (format!("\x1b[31m{}\x1b[m", "x".repeat(2 * COLS)), 2),
+            (format!("{}\x1b[K", "é".repeat(COLS)), 1),
+            ("\t".repeat(COLS / TAB_CELLS), 1),
+        ] {
+            let text = format!("{line}\r\n\n{line}");
+            let found = plain(text.as_bytes(), COLS);
+            assert_eq!((found.end, found.rows), (text.len(), rows + 1), "{line:?}");
+            assert_eq!(found.lines_end, line.len() + 3);
         }
-        let text = line.repeat(100);
-        let bell = format!("{text}\x07\x1b[2J{text}");
-        let range = passing(bell.as_bytes(), 4).unwrap();
-        assert_eq!(range, 64..64 * 97, "those before what is not plain");
-        let short = format!("{}\x07\x1b[2J{text}", line.repeat(10));
-        let range = passing(short.as_bytes(), 4).unwrap();
-        assert_eq!(range, 640 + 5 + 64..640 + 5 + 64 * 97, "those after it");
-        let unknown = format!("\x1b]0;a\x07{text}");
-        assert_eq!(passing(unknown.as_bytes(), 4), None, "a string's end is not looked for");
+        for unknown in [format!("\t{}", "x".repeat(COLS - 7)), format!("é{}", "x".repeat(COLS))] {
+            let text = format!("a\r\n{unknown}");
+            assert_ne!(plain(text.as_bytes(), COLS).end, text.len(), "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn styles_since_the_last_reset_are_found() {
+        let set = |text: &str| {
+            let mut set = Vec::new();
+            styles(text.as_bytes(), |attribute| set.push(attribute));
+            set
+        };
+        assert_eq!(set("a\x1b[1mb\x1b[3mc"), [Attr::Bold, Attr::Italic]);
+        assert_eq!(set("a\x1b[1mb\x1b[mc"), [Attr::Reset]);
+        assert_eq!(set("a\x1b[3mb\x1b[0;1mc"), [Attr::Reset, Attr::Bold]);
+        assert_eq!(set("a"), []);
     }
 }

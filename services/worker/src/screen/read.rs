@@ -35,7 +35,8 @@ pub(crate) struct Rows {
 
 impl Screen {
     /// What it shows.
-    pub(crate) fn show(&self, format: Format) -> Picture {
+    pub(crate) fn show(&mut self, format: Format) -> Picture {
+        self.drawn();
         let data = match format {
             Format::Nothing => Vec::new(),
             Format::Text => self.text().into_bytes(),
@@ -46,7 +47,8 @@ impl Screen {
     }
 
     /// The check sum of what it shows (`docs/protocol.md`).
-    pub(crate) fn hash(&self) -> u32 {
+    pub(crate) fn hash(&mut self) -> u32 {
+        self.drawn();
         let mut text = self.text();
         let (row, column) = self.cursor();
         text.push_str(&format!("{row},{column}"));
@@ -58,13 +60,13 @@ impl Screen {
     }
 
     /// At most so many of the rows that have left it, before that one; the newest if it is not given.
-    pub(crate) fn history(&self, before: Option<u64>, count: usize, plain: bool) -> Rows {
-        let Some(fed) = &self.emulator else { return Rows { lines: Vec::new(), before: None } };
+    pub(crate) fn history(&mut self, before: Option<u64>, count: usize, plain: bool) -> Rows {
+        let Some(fed) = self.drawn() else { return Rows { lines: Vec::new(), before: None } };
         let lines = &fed.emulator.lines;
         let (first, found) = lines.before(before.unwrap_or(u64::MAX), count);
-        let shown = |text: &[u8]| if plain { unstyled(text) } else { text.to_vec() };
+        let shown = |text: Vec<u8>| if plain { unstyled(&text) } else { text };
         Rows {
-            lines: found.map(|line| shown(line.text)).collect(),
+            lines: found.into_iter().map(|line| shown(line.text)).collect(),
             before: (first > lines.first()).then_some(first),
         }
     }
@@ -159,7 +161,7 @@ mod tests {
 
     #[test]
     fn text_is_what_is_seen_without_the_spaces_at_its_end() {
-        let shown = screen("one  \r\n\x1b[31m✅e\u{301}\x1b[m");
+        let mut shown = screen("one  \r\n\x1b[31m✅e\u{301}\x1b[m");
         let picture = shown.show(Format::Text);
         assert_eq!(
             (picture.offset, &picture.data[..]),
@@ -188,7 +190,7 @@ mod tests {
 
     #[test]
     fn rows_that_left_come_in_pages() {
-        let shown = screen("1\r\n2\r\n\x1b[31m3\x1b[m\r\n4\r\n5\r\n6");
+        let mut shown = screen("1\r\n2\r\n\x1b[31m3\x1b[m\r\n4\r\n5\r\n6");
         let texts = |rows: &Rows| {
             rows.lines
                 .iter()
@@ -209,7 +211,8 @@ mod tests {
 
     #[test]
     fn plain_rows_have_neither_styles_nor_links() {
-        let shown = screen("\x1b]8;;http://x/\x1b\\\x1b[4mlink\x1b[m\x1b]8;;\x1b\\ b\r\n\r\n\r\n");
+        let mut shown =
+            screen("\x1b]8;;http://x/\x1b\\\x1b[4mlink\x1b[m\x1b]8;;\x1b\\ b\r\n\r\n\r\n");
         assert_eq!(shown.history(None, 9, true).lines, [b"link b".to_vec()]);
     }
 }

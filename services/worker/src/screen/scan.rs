@@ -145,6 +145,22 @@ impl Scanner {
         self.sync.as_ref().map(|sync| sync.until)
     }
 
+    /// What was not released begins outside of any sequence and any synchronized update.
+    pub(super) fn is_calm(&self) -> bool {
+        self.sync.is_none() && !self.dropping
+    }
+
+    /// Forgets what was not released: it comes once more.
+    pub(super) fn restart(&mut self) {
+        debug_assert!(self.is_calm(), "what is open began before what comes");
+        *self = Self { printed: self.printed, ..Self::default() };
+    }
+
+    /// Something was released that it has not seen.
+    pub(super) fn passed(&mut self, printed: bool) {
+        self.printed = printed;
+    }
+
     /// Everything up to `end`, where it is at rest, was released; these are the marks in it.
     pub(super) fn release(&mut self, bytes: &[u8], end: usize) -> Vec<Marked> {
         self.printed = match &self.sync {

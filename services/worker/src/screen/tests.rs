@@ -1,6 +1,7 @@
 //! What a terminal shows, and what is kept of it.
 
 mod browser;
+mod floods;
 mod proof;
 mod streams;
 
@@ -44,7 +45,7 @@ fn blank(size: Size) -> Screen {
 }
 
 /// A fresh terminal that was given a snapshot.
-fn copy(of: &Screen, rows: u32) -> Screen {
+fn copy(of: &mut Screen, rows: u32) -> Screen {
     let picture = of.snapshot(rows);
     let mut copy = Screen::new(picture.size, Offset::new(0), HISTORY);
     copy.feed(&picture.data, Instant::now());
@@ -53,9 +54,9 @@ fn copy(of: &Screen, rows: u32) -> Screen {
 
 /// Everything that a terminal knows, as text, but for the mark of a cell that a wide character did
 /// not fit into: it has no effect.
-fn state(screen: &Screen) -> String {
-    let Some(fed) = &screen.emulator else {
-        return state(&blank(screen.size));
+fn state(screen: &mut Screen) -> String {
+    let Some(fed) = screen.drawn() else {
+        return state(&mut blank(screen.size));
     };
     let emulator = &fed.emulator;
     let mut text = String::new();
@@ -127,45 +128,47 @@ fn describe(cell: &Cell, text: &mut String) {
 }
 
 /// The rows of the screen, without what is blank at their ends.
-fn rows(screen: &Screen) -> Vec<String> {
-    let Some(fed) = &screen.emulator else { return Vec::new() };
+fn rows(screen: &mut Screen) -> Vec<String> {
+    let size = screen.size;
+    let Some(fed) = screen.drawn() else { return Vec::new() };
     let grid = fed.emulator.term.grid();
     let row = |line: u16| {
-        let cells = (0..screen.size.cols)
-            .map(|column| &grid[Line(i32::from(line))][Column(usize::from(column))]);
+        let cells =
+            (0..size.cols).map(|column| &grid[Line(i32::from(line))][Column(usize::from(column))]);
         let shown = cells.filter(|cell| !cell.flags.contains(Flags::WIDE_CHAR_SPACER));
         shown.map(|cell| cell.c).collect::<String>().trim_end().to_owned()
     };
-    (0..screen.size.rows).map(row).collect()
+    (0..size.rows).map(row).collect()
 }
 
-fn history(screen: &Screen) -> Vec<(String, bool)> {
-    let Some(fed) = &screen.emulator else { return Vec::new() };
+fn history(screen: &mut Screen) -> Vec<(String, bool)> {
+    let Some(fed) = screen.drawn() else { return Vec::new() };
     let (_, lines) = fed.emulator.lines.before(u64::MAX, usize::MAX);
     lines
-        .map(|line| (String::from_utf8_lossy(line.text).into_owned(), line.wrapped.is_some()))
+        .iter()
+        .map(|line| (String::from_utf8_lossy(&line.text).into_owned(), line.wrapped.is_some()))
         .collect()
 }
 
 #[test]
 fn a_snapshot_begins_with_a_reset_and_shows_what_the_screen_shows() {
-    let blank = screen(20, 4);
+    let mut blank = screen(20, 4);
     assert_eq!(blank.snapshot(500).data, &b"\x1bc"[..]);
-    let screen = fed(20, 4, b"one\r\n\x1b[1;31mtwo\x1b[m three");
+    let mut screen = fed(20, 4, b"one\r\n\x1b[1;31mtwo\x1b[m three");
     let picture = screen.snapshot(500);
     assert!(picture.data.starts_with(b"\x1bc\x1b[?2026h"));
     assert_eq!((picture.offset, picture.size), (screen.fed(), Size { cols: 20, rows: 4 }));
-    assert_eq!(rows(&copy(&screen, 500)), ["one", "two three", "", ""]);
+    assert_eq!(rows(&mut copy(&mut screen, 500)), ["one", "two three", "", ""]);
 }
 
 #[test]
 fn rows_that_leave_the_main_screen_are_kept_and_others_are_not() {
-    let screen = fed(20, 2, b"1\r\n\x1b[32m2\x1b[m\r\n3\r\n4");
-    assert_eq!(rows(&screen), ["3", "4"]);
+    let mut screen = fed(20, 2, b"1\r\n\x1b[32m2\x1b[m\r\n3\r\n4");
+    assert_eq!(rows(&mut screen), ["3", "4"]);
     let kept = [("1".to_owned(), false), ("\x1b[32m2\x1b[39m".to_owned(), false)];
-    assert_eq!(history(&screen), kept);
+    assert_eq!(history(&mut screen), kept);
     for (lines, count) in [(0, 0), (1, 1), (2, 2), (3, 2)] {
-        assert_eq!(history(&copy(&screen, lines)).len(), count);
+        assert_eq!(history(&mut copy(&mut screen, lines)).len(), count);
     }
     for other in [
         &b"\x1b[?1049h1\r\n2\r\n3\r\n4"[..],
@@ -173,9 +176,9 @@ fn rows_that_leave_the_main_screen_are_kept_and_others_are_not() {
         b"1\r\n2\x1b[2S",
         b"1\r\n2\x1b[2J",
     ] {
-        assert_eq!(history(&fed(20, 4, other)), []);
+        assert_eq!(history(&mut fed(20, 4, other)), []);
     }
-    assert_eq!(history(&fed(20, 2, b"1\r\n2\r\n3\r\n4\x1b[3J")), []);
+    assert_eq!(history(&mut fed(20, 2, b"1\r\n2\r\n3\r\n4\x1b[3J")), []);
 }
 
 #[test]
@@ -193,8 +196,8 @@ fn an_ordinary_snapshot_fits_into_64_kib() {
 fn history_stops_where_a_snapshot_would_become_too_large() {
     for (length, kept) in [(64, 750), (768, 64), (769, 63)] {
         let line = format!("{}\r\n", "x".repeat(length));
-        let screen = fed(1000, 2, line.repeat(751).as_bytes());
-        assert_eq!(history(&copy(&screen, 1000)).len(), kept, "{length}");
+        let mut screen = fed(1000, 2, line.repeat(751).as_bytes());
+        assert_eq!(history(&mut copy(&mut screen, 1000)).len(), kept, "{length}");
     }
 }
 
@@ -210,7 +213,7 @@ fn output_is_held_back_until_it_is_at_rest() {
         (b"a", b"\x1b[?2026hb\x1b[1mc"),
         (b"a\x1b[?2026hb\x1b[?2026lc", b"\x1b[?2026h"),
     ] {
-        let screen = fed(20, 4, &[whole, half].concat());
+        let mut screen = fed(20, 4, &[whole, half].concat());
         assert_eq!(screen.snapshot(0).offset.get(), whole.len() as u64, "{half:?}");
         assert_eq!(screen.fed().get(), (whole.len() + half.len()) as u64);
     }
@@ -226,7 +229,7 @@ fn a_synchronized_update_ends_when_it_lasts_too_long() {
     assert_eq!(screen.snapshot(0).offset.get(), 0);
     screen.tick(start + scan::SYNC_TIME);
     assert_eq!((screen.snapshot(0).offset, screen.deadline()), (screen.fed(), None));
-    assert_eq!(rows(&screen)[0], "shown");
+    assert_eq!(rows(&mut screen)[0], "shown");
 }
 
 #[test]
@@ -236,7 +239,7 @@ fn a_synchronized_update_ends_when_it_is_too_large() {
         [(scan::SYNC_BYTES - 1, false), (scan::SYNC_BYTES, false), (scan::SYNC_BYTES + 1, true)]
     {
         let update = [&begin[..], &vec![b'x'; length - begin.len()]].concat();
-        let screen = fed(20, 4, &update);
+        let mut screen = fed(20, 4, &update);
         assert_eq!(screen.snapshot(0).offset == screen.fed(), shown, "{length}");
     }
 }
@@ -251,12 +254,12 @@ fn a_string_that_is_too_long_says_nothing_and_holds_nothing_back() {
         let string = [b"\x1b]2;", &vec![b't'; length - 4][..]].concat();
         let mut screen = fed(20, 4, &string);
         assert_eq!(screen.snapshot(0).offset == screen.fed(), !title, "{length}");
-        let mut copy = copy(&screen, 0);
+        let mut copy = copy(&mut screen, 0);
         let rest = if title { &string[..] } else { b"ttt" };
         copy.feed(&[rest, b"\x1b\\shown"].concat(), Instant::now());
         screen.feed(b"\x1b\\shown", Instant::now());
-        assert_eq!(rows(&screen)[0], "shown");
-        assert_eq!(state(&screen), state(&copy));
+        assert_eq!(rows(&mut screen)[0], "shown");
+        assert_eq!(state(&mut screen), state(&mut copy));
         assert_eq!(screen.take_events().is_empty(), !title, "{length}");
     }
 }
@@ -322,7 +325,7 @@ fn an_escape_before_what_is_left_out_takes_nothing_with_it() {
     for left_out in ["\x1b[5b", "\x1b[!p", "\x1bPq\x1b\\", "\x1b[>q"] {
         for before in ["", "\x1b", "\x1b\x7f", "\x1b]2;title", "\x1b[3"] {
             let output = format!("{before}{left_out} shown");
-            assert_eq!(rows(&fed(20, 2, output.as_bytes()))[0], " shown", "{output:?}");
+            assert_eq!(rows(&mut fed(20, 2, output.as_bytes()))[0], " shown", "{output:?}");
         }
     }
 }
@@ -338,7 +341,7 @@ fn wide_characters_lose_both_halves() {
         ("界b\x1b[1;2H\x1b[@", "   b"),
         ("a界\x1b[1;2H\x1b[1K", ""),
     ] {
-        assert_eq!(rows(&fed(20, 2, output.as_bytes()))[0], row, "{output:?}");
+        assert_eq!(rows(&mut fed(20, 2, output.as_bytes()))[0], row, "{output:?}");
     }
 }
 
@@ -359,19 +362,19 @@ fn a_taller_screen_takes_rows_back_and_a_lower_one_gives_them_again() {
     }
     text.push_str("one that is too long for a screen of twenty columns\r\ne\u{301}\r\n\r\n$ ");
     let mut screen = fed(20, 4, text.as_bytes());
-    let before = state(&screen);
-    assert_eq!(rows(&screen)[1..], ["e", "", "$"]);
+    let before = state(&mut screen);
+    assert_eq!(rows(&mut screen)[1..], ["e", "", "$"]);
     for taller in [5, 6, 9, 30, 45, 46, 47] {
         screen.resize(Size { cols: 20, rows: taller });
-        let shown = rows(&screen);
+        let shown = rows(&mut screen);
         let blank = shown.iter().rev().take_while(|row| row.is_empty()).count();
         // There are 46 rows in all.
         assert_eq!(blank, usize::from(taller).saturating_sub(46), "{shown:#?}");
         assert_eq!(shown[shown.len() - 1 - blank], "$");
-        let copied = copy(&screen, 500);
-        assert_eq!(state(&copied), state(&screen));
+        let mut copied = copy(&mut screen, 500);
+        assert_eq!(state(&mut copied), state(&mut screen));
         screen.resize(Size { cols: 20, rows: 4 });
-        assert_eq!(state(&screen), before, "{taller} rows and back");
+        assert_eq!(state(&mut screen), before, "{taller} rows and back");
     }
 }
 
@@ -380,31 +383,23 @@ fn rows_come_back_only_to_who_asks_in_the_last_row_and_only_if_they_fit() {
     let lines: String = (0..10).map(|n| format!("line {n}\r\n")).collect();
     let mut screen = fed(20, 4, format!("{lines}$\x1b[A").as_bytes());
     screen.resize(Size { cols: 20, rows: 6 });
-    assert_eq!(rows(&screen), ["line 7", "line 8", "line 9", "$", "", ""]);
+    assert_eq!(rows(&mut screen), ["line 7", "line 8", "line 9", "$", "", ""]);
     let mut screen = fed(20, 4, format!("123456789\r\n{lines}$").as_bytes());
     screen.resize(Size { cols: 8, rows: 11 });
-    assert_eq!(rows(&screen)[..2], ["line 0", "line 1"]);
+    assert_eq!(rows(&mut screen)[..2], ["line 0", "line 1"]);
     screen.resize(Size { cols: 8, rows: 13 });
-    assert_eq!((&*rows(&screen)[0], &*rows(&screen)[12]), ("line 0", ""), "what was wider stays");
-}
-
-#[test]
-fn a_flood_passes_unseen() {
-    let text: String = (0..200).map(|n| format!("\x1b[3{}m{n:>40}\x1b[m\r\n", n % 8)).collect();
-    for (before, passes) in
-        [("", true), ("\x1b[?1049h", true), ("\x1b[2;4r", false), ("\x1b[44m", false)]
-    {
-        let mut screen = fed(60, 4, format!("{before}\r\n\n\n\n\n").as_bytes());
-        let fed = screen.emulator.as_mut().unwrap();
-        assert_eq!(fed.emulator.pass(text.as_bytes()), passes, "{before:?}");
-    }
+    assert_eq!(
+        (&*rows(&mut screen)[0], &*rows(&mut screen)[12]),
+        ("line 0", ""),
+        "what was wider stays"
+    );
 }
 
 #[test]
 fn a_resized_screen_wraps_anew() {
     let mut screen = fed(8, 3, b"12345678abc\r\n$ ");
     screen.resize(Size { cols: 20, rows: 3 });
-    assert_eq!(rows(&screen), ["12345678abc", "$", ""]);
+    assert_eq!(rows(&mut screen), ["12345678abc", "$", ""]);
     screen.resize(Size { cols: 4, rows: 5 });
-    assert_eq!(rows(&screen), ["1234", "5678", "abc", "$", ""]);
+    assert_eq!(rows(&mut screen), ["1234", "5678", "abc", "$", ""]);
 }

@@ -21,7 +21,7 @@ pub(super) fn take_back(grid: &mut Grid<Cell>, lines: &mut Lines, most: usize) {
     let below = grid.screen_lines() - 1 - grid.cursor.point.line.0 as usize;
     let mut rows = Vec::new();
     while rows.len() < most.min(below)
-        && let Some(row) = lines.newest().and_then(|line| row(line, grid.columns()))
+        && let Some(row) = lines.newest().and_then(|line| row(&line, grid.columns()))
     {
         rows.push(row);
         lines.pop();
@@ -39,11 +39,11 @@ pub(super) fn take_back(grid: &mut Grid<Cell>, lines: &mut Lines, most: usize) {
 
 /// The row that a line was, if the screen is wide enough for it; one that goes on in the next must
 /// have ended where the screen ends.
-fn row(line: Kept<'_>, columns: usize) -> Option<Row<Cell>> {
+fn row(line: &Kept, columns: usize) -> Option<Row<Cell>> {
     // A screen has at most 1000 columns.
     let cols = columns as u16;
     let mut scratch = Emulator::new(Size { cols, rows: 2 }, 0);
-    Processor::<Never>::new().advance(&mut scratch, line.text);
+    Processor::<Never>::new().advance(&mut scratch, &line.text);
     let grid = scratch.term.grid();
     let mut row = grid[Line(0)].clone();
     row[Column(columns - 1)].flags.set(Flags::WRAPLINE, line.wrapped.is_some());

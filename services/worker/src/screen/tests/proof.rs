@@ -36,7 +36,7 @@ proptest! {
             (screen(size.cols, size.rows), screen(size.cols, size.rows));
         whole.feed(&stream, now);
         feed_in_pieces(&mut pieces, &stream, &cuts, now);
-        prop_assert_eq!(links(&state(&whole)), links(&state(&pieces)));
+        prop_assert_eq!(links(&state(&mut whole)), links(&state(&mut pieces)));
         prop_assert_eq!(whole.snapshot(0).offset, pieces.snapshot(0).offset);
         prop_assert_eq!(whole.take_replies(), pieces.take_replies());
         prop_assert_eq!(whole.take_events(), pieces.take_events());
@@ -49,13 +49,13 @@ proptest! {
         let now = Instant::now();
         let (first, rest) = stream.split_at(cut.index(stream.len() + 1));
         let mut screen = fed(size.cols, size.rows, first);
-        let mut copy = copy(&screen, u32::MAX);
-        prop_assert_eq!(state(&screen), state(&copy), "{:?}", screen.snapshot(u32::MAX).data);
-        prop_assert_eq!(history(&screen), history(&copy));
+        let mut copy = copy(&mut screen, u32::MAX);
+        prop_assert_eq!(state(&mut screen), state(&mut copy), "{:?}", screen.snapshot(u32::MAX).data);
+        prop_assert_eq!(history(&mut screen), history(&mut copy));
         let held = (screen.fed().get() - screen.snapshot(0).offset.get()) as usize;
         copy.feed(&[&first[first.len() - held..], rest].concat(), now);
         screen.feed(rest, now);
-        prop_assert_eq!(links(&state(&screen)), links(&state(&copy)));
+        prop_assert_eq!(links(&state(&mut screen)), links(&state(&mut copy)));
     }
 
     #[test]
@@ -67,7 +67,7 @@ proptest! {
         for (size, stream) in &sizes {
             screen.feed(stream, now);
             screen.resize(*size);
-            prop_assert_eq!(state(&screen), state(&copy(&screen, 0)), "{:?}", screen.snapshot(0).data);
+            prop_assert_eq!(state(&mut screen), state(&mut copy(&mut screen, 0)), "{:?}", screen.snapshot(0).data);
         }
     }
 }
@@ -84,13 +84,13 @@ proptest! {
             (screen(size.cols, size.rows), screen(size.cols, size.rows));
         let all = [before, flood, after].concat();
         whole.feed(&all, now);
-        for piece in all.chunks(plain::LEAST_BYTES - 1) {
+        for piece in all.chunks(pass::LEAST_BYTES - 1) {
             // Too little for any line to pass.
             pieces.feed(piece, now);
         }
-        prop_assert_eq!(links(&state(&whole)), links(&state(&pieces)));
-        let kept = |screen: &Screen| links(&format!("{:?}", history(screen)));
-        prop_assert_eq!(kept(&whole), kept(&pieces));
+        prop_assert_eq!(links(&state(&mut whole)), links(&state(&mut pieces)));
+        let kept = |screen: &mut Screen| links(&format!("{:?}", history(screen)));
+        prop_assert_eq!(kept(&mut whole), kept(&mut pieces));
         prop_assert_eq!(whole.take_replies(), pieces.take_replies());
         prop_assert_eq!(whole.take_events(), pieces.take_events());
     }
