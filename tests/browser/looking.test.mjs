@@ -17,10 +17,23 @@ scenario("a tab that rings while nobody looks says so until somebody does", asyn
   await terminal.command("touch ring");
   await until("the bell", () => attention(first));
   const tab = terminal.page.locator(`#${first}`);
-  assert.match(await tab.innerText(), /has rung/);
+  assert.match(await tab.innerText(), /wants you/);
   await terminal.press("Control+Shift+ArrowLeft");
   await until("the bell to be forgotten", async () => !(await attention(first)));
-  assert.doesNotMatch(await tab.innerText(), /has rung/);
+  assert.doesNotMatch(await tab.innerText(), /wants you/);
+});
+
+scenario("a tab in which a program asks something while nobody looks says so", async (stage) => {
+  const terminal = await stage.visitor();
+  await terminal.open(stage.dev.url);
+  await terminal.prompt();
+  await terminal.run("bash -c 'until [ -e ask ]; do sleep 0.05; done; read -p sure? x'");
+  const first = (await terminal.activeTab()).key;
+  const attention = async (key) => (await terminal.tabs()).find((tab) => tab.key === key).attention;
+  await terminal.press("Control+Shift+Enter");
+  await terminal.prompt();
+  await terminal.command("touch ask");
+  await until("the question", () => attention(first));
 });
 
 scenario("the server is told which terminals are on the screen", async (stage) => {

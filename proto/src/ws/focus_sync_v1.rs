@@ -130,7 +130,8 @@ fn message_of(said: &mut Map<String, Value>, message: &ServerMessage) -> Option<
                 | EventKind::Progress { .. }
                 | EventKind::Notification { .. }
                 | EventKind::CommandStarted
-                | EventKind::CommandFinished { .. },
+                | EventKind::CommandFinished { .. }
+                | EventKind::Waiting { .. },
             ..
         }
         | ServerMessage::Focused { .. }

@@ -197,7 +197,8 @@ fn message_of(id: Option<&str>, message: &ServerMessage) -> Option<(&'static str
                 | EventKind::Progress { .. }
                 | EventKind::Notification { .. }
                 | EventKind::CommandStarted
-                | EventKind::CommandFinished { .. },
+                | EventKind::CommandFinished { .. }
+                | EventKind::Waiting { .. },
             ..
         }
         | ServerMessage::Focused { .. }

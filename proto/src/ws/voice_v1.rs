@@ -297,7 +297,8 @@ fn message_of(message: &ServerMessage) -> Option<(&'static str, Value)> {
                 | EventKind::Progress { .. }
                 | EventKind::Notification { .. }
                 | EventKind::CommandStarted
-                | EventKind::CommandFinished { .. },
+                | EventKind::CommandFinished { .. }
+                | EventKind::Waiting { .. },
             ..
         }
         | ServerMessage::Focused { .. }

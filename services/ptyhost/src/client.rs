@@ -18,7 +18,7 @@ use termfleet_session::{
 use tokio_util::task::TaskTracker;
 
 pub use self::requests::PtyHostClient;
-pub use crate::protocol::{Ended, LaneMarks, SignalTarget, SizeAt, SpawnStep, Stat};
+pub use crate::protocol::{Ended, LaneMarks, Reading, SignalTarget, SizeAt, SpawnStep, Stat};
 use crate::{
     protocol::{Key, Notice},
     ring::RingReader,

@@ -5,7 +5,7 @@ use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 use bytes::Bytes;
 use rustix::process::Signal;
 use termfleet_session::code::{Code, Refusal};
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 use tracing::info;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         Key, MAX_RECORD_BYTES, Request, Response, SESSION_VARIABLE, SignalTarget, SpawnStep, Stat,
     },
     pty::{Program, SpawnError},
-    pump,
+    pump, reading,
     reap::{self, Target},
     ring::RingWriter,
     session::{Phase, Session},
@@ -74,7 +74,8 @@ pub(crate) async fn run(host: &Arc<Host>, request: Request) -> Result<Response, 
     match request {
         Request::Kill { key } => kill(host, &key).await,
         Request::Forget { key } => forget(host, &key).await,
-        Request::Stat { key } => stat(host, &key).await.map(Response::Stat),
+        Request::Stat { key, reading: true } => reading(host, &key).await.map(Response::Stat),
+        Request::Stat { key, reading: false } => stat(host, &key).await.map(Response::Stat),
         Request::Signal { key, target: SignalTarget::Session, signal } => {
             signal_all(host, &key, named(signal)?).await
         }
@@ -110,6 +111,14 @@ async fn forget(host: &Arc<Host>, key: &Key) -> Result<Response, Refusal> {
     reap::end(&Target::Session(key.session.clone()), || host.marks()).await;
     host.forget(key);
     Ok(Response::Done)
+}
+
+async fn reading(host: &Arc<Host>, key: &Key) -> Result<Stat, Refusal> {
+    let session = host.find(key)?;
+    let shell = session.mark().shell;
+    let Some(master) = session.master() else { return Ok(Stat::default()) };
+    let looked = spawn_blocking(move || reading::look(&master, shell)).await;
+    Ok(Stat { reading: looked.ok().flatten(), ..Stat::default() })
 }
 
 async fn stat(host: &Arc<Host>, key: &Key) -> Result<Stat, Refusal> {

@@ -20,6 +20,7 @@ mod writer;
 
 mod gather;
 mod pump;
+mod reading;
 
 mod pty;
 

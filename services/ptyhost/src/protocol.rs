@@ -60,8 +60,13 @@ pub(crate) enum Request {
     Kill { key: Key },
     /// Drop what is left of a session whose shell has ended.
     Forget { key: Key },
-    /// Tell about the session's processes.
-    Stat { key: Key },
+    /// Tell about the session's processes; `reading`: only what the one in the foreground reads, which
+    /// is told without looking at all of them. (A ptyhost that does not know that word tells the rest.)
+    Stat {
+        key: Key,
+        #[serde(default)]
+        reading: bool,
+    },
     /// Kill and forget everything and take a new incarnation.
     Reset,
     /// Kill everything and end.
@@ -195,4 +200,22 @@ pub struct Stat {
     pub rss_bytes: u64,
     /// How many processes there are.
     pub processes: u32,
+    /// What the program in the foreground waits for, if only that was asked for.
+    #[serde(default)]
+    pub reading: Option<Reading>,
+}
+
+/// Whether a session waits for its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// The shell is in the foreground: it waits for the next command, or works on one of its own.
+    Shell,
+    /// A program is, and does not wait for its terminal.
+    Busy,
+    /// Something reads the terminal.
+    Waiting {
+        /// What is typed is not shown.
+        hidden: bool,
+    },
 }

@@ -2,10 +2,14 @@
 //! Masters never leave the ptyhost. When to read and write is `pump`'s business.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io,
     mem::MaybeUninit,
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    os::{
+        fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+        unix::ffi::OsStringExt as _,
+    },
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -14,7 +18,7 @@ use rustix::{
     fs::{Mode, OFlags},
     io::{Errno, FdFlags},
     process::{Pid, Resource, Rlimit, Signal},
-    termios::Winsize,
+    termios::{LocalModes, Winsize},
 };
 use termfleet_session::limits::Size;
 use tokio::io::unix::AsyncFd;
@@ -143,6 +147,18 @@ impl Master {
     /// The process group in the foreground.
     pub(crate) fn foreground(&self) -> Result<Pid, Errno> {
         rustix::termios::tcgetpgrp(&self.0)
+    }
+
+    /// Input comes by the line and is not shown: so a password is asked for.
+    pub(crate) fn hides_input(&self) -> Result<bool, Errno> {
+        let modes = rustix::termios::tcgetattr(&self.0)?.local_modes;
+        Ok(modes.contains(LocalModes::ICANON) && !modes.contains(LocalModes::ECHO))
+    }
+
+    /// The path by which programs know it.
+    pub(crate) fn path(&self) -> Result<PathBuf, Errno> {
+        let name = rustix::pty::ptsname(&self.0, Vec::new())?;
+        Ok(PathBuf::from(OsString::from_vec(name.into_bytes())))
     }
 
     /// Signals the process group in the foreground.

@@ -96,6 +96,11 @@ impl Feed {
         lock(&self.viewers).retain(|other| !Arc::ptr_eq(other, viewer));
     }
 
+    /// Somebody is fed from it.
+    pub(crate) fn has_viewers(&self) -> bool {
+        !lock(&self.viewers).is_empty()
+    }
+
     /// Tells every viewer something.
     pub(crate) fn tell_all(&self, told: impl Fn() -> Told) {
         for viewer in lock(&self.viewers).iter() {

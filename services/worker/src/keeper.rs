@@ -8,6 +8,7 @@
 mod desk;
 mod news;
 mod start;
+mod waits;
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +20,7 @@ use std::{
 
 use bytes::Bytes;
 use termfleet_proto::worker_v1::event::Kind;
+use termfleet_ptyhost::client::Reading;
 use termfleet_runtime::beat;
 use termfleet_session::{ids::Offset, limits::HISTORY_BYTES};
 use tokio::{
@@ -29,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::desk::{Ask, Desk, Read, Reader, Shown};
 pub(crate) use self::news::merge;
-use self::{desk::For, news::News};
+use self::{desk::For, news::News, waits::Waits};
 use crate::{
     feed::Feed,
     screen::{Picture, Screen},
@@ -64,6 +66,7 @@ struct Keeper {
     /// Queries and events before this were an earlier process' to answer and to tell.
     heard_until: Offset,
     news: News,
+    waits: Waits,
     stop: CancellationToken,
 }
 
@@ -79,6 +82,7 @@ pub(crate) fn start(context: &Context, session: SessionHandle, feed: Arc<Feed>, 
         batch: *BATCH_BYTES.start(),
         heard_until,
         news: News::default(),
+        waits: Waits::default(),
         session,
         feed,
         stop: context.stop.clone(),
@@ -101,6 +105,7 @@ impl Keeper {
             self.tell().await;
             self.answer(asked).await;
             self.show(readers);
+            self.ask_what_it_waits_for().await;
         }
     }
 
@@ -111,7 +116,7 @@ impl Keeper {
             return !self.is_over();
         }
         let feed = self.feed.clone();
-        let due = [self.screen.deadline(), self.news.due(), feed.desk.due()];
+        let due = [self.screen.deadline(), self.news.due(), feed.desk.due(), self.waits.due()];
         let due = due.into_iter().flatten().min();
         select! {
             biased;
@@ -119,6 +124,7 @@ impl Keeper {
             () = feed.desk.asked() => {}
             () = feed.desk.printed() => self.rest().await,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            reading = self.waits.answered() => self.waits_for(reading),
         }
         self.guard(|screen| screen.tick(Instant::now()));
         !self.is_over()
@@ -160,6 +166,7 @@ impl Keeper {
             }
             let begun = Instant::now();
             self.read(goal, &mut buffer);
+            self.waits.printed(begun);
             self.size_batch(buffer.len(), begun.elapsed());
             self.feed.screen_has_read(self.screen.fed());
             if self.screen.fed() < goal {
@@ -279,6 +286,24 @@ impl Keeper {
             if matches!(kind, Kind::Cwd(_)) {
                 self.session.send(Command::Outcome(Outcome::Walked(self.feed.epoch))).await;
             }
+        }
+    }
+
+    /// Has the session look at the program, if its output has been at rest for a while and somebody
+    /// wants to know. A full-screen program always waits, and whoever looks at it sees that.
+    async fn ask_what_it_waits_for(&mut self) {
+        let due = self.waits.is_due(Instant::now());
+        if due && self.feed.has_viewers() && !self.guard(|screen| screen.is_alternate()) {
+            let rested = Outcome::Rested(self.feed.epoch, self.waits.ask());
+            self.session.send(Command::Outcome(rested)).await;
+        }
+    }
+
+    /// The program in the foreground does that.
+    fn waits_for(&mut self, reading: Option<Reading>) {
+        let line = self.guard(|screen| screen.line());
+        if let Some(kind) = self.waits.heard(reading, line, Instant::now()) {
+            self.feed.tell_all(|| Told::Happened(kind.clone()));
         }
     }
 

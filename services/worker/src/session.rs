@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use jiff::Timestamp;
 use termfleet_proto::worker_v1 as pb;
-use termfleet_ptyhost::client::{Ended, Stat};
+use termfleet_ptyhost::client::{Ended, Reading, Stat};
 use termfleet_runtime::traces;
 use termfleet_session::{
     code::{Code, Refusal},
@@ -158,6 +158,8 @@ pub(crate) enum Outcome {
     Queried(Epoch, Bytes),
     /// That epoch's program says that it is in another directory.
     Walked(Epoch),
+    /// That epoch's output rests: what the program in the foreground does is to be told there.
+    Rested(Epoch, oneshot::Sender<Option<Reading>>),
     /// There is a new shell, or none.
     Restarted(Box<Result<Restarted, Failed>>),
     /// When it was last used, as far as the store knows; it is to end if that was so long ago.
@@ -341,6 +343,7 @@ impl Session {
             Outcome::Pictured(epoch, number, picture) => self.pictured(epoch, number, &picture),
             Outcome::Queried(epoch, answer) => self.answer_query(epoch, answer).await,
             Outcome::Walked(epoch) => self.walked(epoch),
+            Outcome::Rested(epoch, answer) => self.rested(epoch, answer),
             Outcome::Restarted(result) => self.restarted(*result).await,
             Outcome::Looked(limit, known, reply) => self.looked(limit, known, reply),
             Outcome::AssertDue => self.assert_due(),

@@ -193,6 +193,11 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         exit_code: Option<i32>,
     },
+    /// A program waits for its user to type something.
+    Waiting {
+        /// What is typed is not shown: it is a password, or something like one.
+        hidden: bool,
+    },
 }
 
 impl EventKind {
@@ -206,7 +211,8 @@ impl EventKind {
             | Self::Progress { .. }
             | Self::Notification { .. }
             | Self::CommandStarted
-            | Self::CommandFinished { .. } => true,
+            | Self::CommandFinished { .. }
+            | Self::Waiting { .. } => true,
             Self::Resized { .. }
             | Self::Driver { .. }
             | Self::Exited { .. }

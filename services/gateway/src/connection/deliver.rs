@@ -256,7 +256,8 @@ impl Connection {
             | EventKind::Progress { .. }
             | EventKind::Notification { .. }
             | EventKind::CommandStarted
-            | EventKind::CommandFinished { .. } => {}
+            | EventKind::CommandFinished { .. }
+            | EventKind::Waiting { .. } => {}
         }
         let (channel, session_id, name) = (seat.channel, seat.session_id(), seat.name.clone());
         let exited = matches!(event, EventKind::Exited { .. });

@@ -10,7 +10,7 @@ use termfleet_session::{
 };
 
 use super::{
-    Checkpoint, Gone, Refused, SignalTarget, Spawn, Spawned, Stat,
+    Checkpoint, Gone, Reading, Refused, SignalTarget, Spawn, Spawned, Stat,
     link::{Answer, Link, unexpected},
 };
 use crate::protocol::{Key, Request, Response};
@@ -194,7 +194,29 @@ impl PtyHostClient {
     /// # Errors
     /// [`Refused`] if the session is unknown.
     pub async fn stat(&self, session: &SessionId, epoch: Epoch) -> Result<Stat, Refused> {
-        match self.link.ask(&Request::Stat { key: key(session, epoch) }, &[]).await?.response {
+        self.look(session, epoch, false).await
+    }
+
+    /// Whether the session waits for its user; none if its ptyhost is an older one, which cannot tell.
+    ///
+    /// # Errors
+    /// [`Refused`] if the session is unknown.
+    pub async fn reading(
+        &self,
+        session: &SessionId,
+        epoch: Epoch,
+    ) -> Result<Option<Reading>, Refused> {
+        Ok(self.look(session, epoch, true).await?.reading)
+    }
+
+    async fn look(
+        &self,
+        session: &SessionId,
+        epoch: Epoch,
+        reading: bool,
+    ) -> Result<Stat, Refused> {
+        let request = Request::Stat { key: key(session, epoch), reading };
+        match self.link.ask(&request, &[]).await?.response {
             Response::Stat(stat) => Ok(stat),
             other => Err(unexpected(&other)),
         }

@@ -8,5 +8,6 @@ mod input;
 mod lifetime;
 mod output;
 mod processes;
+mod reading;
 mod strangers;
 mod takeover;

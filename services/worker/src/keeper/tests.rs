@@ -78,6 +78,7 @@ impl Stage {
             batch: *BATCH_BYTES.start(),
             heard_until: Offset::new(0),
             news: News::default(),
+            waits: Waits::default(),
             session,
             feed: feed.clone(),
             stop: CancellationToken::new(),

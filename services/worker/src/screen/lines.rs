@@ -188,7 +188,6 @@ impl Lines {
     }
 
     /// The number after the newest line's.
-    #[cfg(test)]
     pub(super) fn end(&self) -> u64 {
         self.end
     }

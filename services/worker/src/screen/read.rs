@@ -112,7 +112,16 @@ impl Screen {
         (point.line.0, point.column.0)
     }
 
-    fn is_alternate(&self) -> bool {
+    /// The line that the cursor is in, of all that there ever were.
+    pub(crate) fn line(&mut self) -> u64 {
+        let row = self.drawn().map_or(0, |fed| fed.emulator.term.grid().cursor.point.line.0);
+        let left = self.emulator.as_ref().map_or(0, |fed| fed.emulator.lines.end());
+        // It is a row of the screen.
+        left + u64::from(row.unsigned_abs())
+    }
+
+    /// The alternate screen is shown.
+    pub(crate) fn is_alternate(&self) -> bool {
         self.emulator.as_ref().is_some_and(|fed| fed.emulator.is_alternate())
     }
 }

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use prost::Message;
 use termfleet_proto::worker_v1 as pb;
-use termfleet_ptyhost::{client::Stat, protocol::MAX_RECORD_BYTES};
+use termfleet_ptyhost::{
+    client::{Reading, Stat},
+    protocol::MAX_RECORD_BYTES,
+};
 use termfleet_runtime::Backoff;
 use termfleet_session::{code::Refusal, ids::Epoch, record};
 use termfleet_store::{Change, Fence, StoreError};
@@ -233,6 +236,20 @@ impl Session {
         let rested = self.ledger.looked.map_or(now, |at| now.max(at + GATHER));
         self.ledger.look_due.get_or_insert(rested);
         self.look(now);
+    }
+
+    /// Output rests: asks what the program in the foreground does.
+    pub(super) fn rested(&self, epoch: Epoch, answer: oneshot::Sender<Option<Reading>>) {
+        // Who asked hears of it when the answer's way ends.
+        if epoch != self.feed.epoch || !self.alive() {
+            return;
+        }
+        let (context, id) = (self.context.clone(), self.handle.facts().id.clone());
+        self.context.tasks.spawn("reading", async move {
+            let reading = context.client.reading(&id, epoch).await.ok().flatten();
+            // Something was printed meanwhile.
+            let _ = answer.send(reading);
+        });
     }
 
     /// Looks where the shell is, if that is due; at most once in [`GATHER`], as it is written.

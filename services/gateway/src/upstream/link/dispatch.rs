@@ -190,5 +190,6 @@ fn event_kind(kind: Kind) -> Result<EventKind, Malformed> {
         Kind::CommandFinished(pb::CommandFinished { exit_code }) => {
             EventKind::CommandFinished { exit_code }
         }
+        Kind::Waiting(pb::Waiting { hidden }) => EventKind::Waiting { hidden },
     })
 }

@@ -377,7 +377,8 @@ impl Seat {
             | EventKind::Progress { .. }
             | EventKind::Notification { .. }
             | EventKind::CommandStarted
-            | EventKind::CommandFinished { .. } => {}
+            | EventKind::CommandFinished { .. }
+            | EventKind::Waiting { .. } => {}
         }
     }
 

@@ -355,6 +355,7 @@ export class Tab {
       case "progress":
         return this.state.patch({ progress: progressText(event) });
       case "bell":
+      case "waiting":
         return this.#wantsAttention();
       case "notification": {
         const text = [event.title, event.body].filter((part) => part !== "").join(": ");

@@ -82,7 +82,7 @@ function TabItem({ workspace, tab, selected, renaming }: ItemProps): ReactElemen
           <span className="tab-dot" aria-hidden="true" />
           <span className="tab-name">{tab.label}</span>
           {progress !== "" && <span className="tab-progress">{progress}</span>}
-          {attention && <span className="tab-bell">has rung</span>}
+          {attention && <span className="tab-bell">wants you</span>}
           {state !== "live" && <span className="visually-hidden">{`, ${state}`}</span>}
           {focused && <span className="visually-hidden">, looked at</span>}
         </div>

@@ -113,7 +113,9 @@ export type ProgressState = "normal" | "error" | "indeterminate" | "paused";
 
 /** Something that happened in a session. */
 export type SessionEvent =
-  | { kind: "bell" | "command_started" | "waiting" }
+  | { kind: "bell" | "command_started" }
+  /** A program waits for its user to type something, `hidden` if that is not shown (a password). */
+  | { kind: "waiting"; hidden: boolean }
   /** What the program calls itself. */
   | { kind: "title"; title: string }
   /** The directory that the shell is in. */

@@ -182,8 +182,9 @@ function event(json: JsonObject): SessionEvent {
   switch (kind) {
     case "bell":
     case "command_started":
-    case "waiting":
       return { kind };
+    case "waiting":
+      return { kind, hidden: json.boolean("hidden") };
     case "title":
       return { kind, title: json.optionalString("title") ?? "" };
     case "cwd":

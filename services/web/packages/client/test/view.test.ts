@@ -87,7 +87,7 @@ test.each([
   [{ kind: "command_finished", exitCode: 3 }, { kind: "command_finished", exitCode: 3 }],
   [{ kind: "command_finished" }, { kind: "command_finished" }],
   [{ kind: "tier", tier: "events" }, { kind: "tier", tier: "events" }],
-  [{ kind: "waiting" }, { kind: "waiting" }],
+  [{ kind: "waiting", hidden: true }, { kind: "waiting", hidden: true }],
   [{ kind: "of a later version", what: 1 }, { kind: "other", name: "of a later version" }],
 ])("the event %j is read", (fields, event) => {
   const message = { type: "event", sessionId: SESSION, ...fields };

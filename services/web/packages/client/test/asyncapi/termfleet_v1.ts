@@ -182,6 +182,9 @@ export const TERMFLEET_V1: Dialect = {
       event("notification", { title: text, body: text }),
       event("command_started", {}),
       event("command_finished", { "exitCode?": described("If the shell said so.", whole) }),
+      event("waiting", {
+        hidden: described("What is typed is not shown: it is a password, or something like one.", flag),
+      }),
     ]),
     subscribed: says("The project as it is; what changes follows.", {
       projectId: project,
