@@ -149,6 +149,9 @@ impl Probe {
     }
 }
 
+/// No worker answered in time: clients try again.
+const IN_TIME: &str = "attach refused: 2002";
+
 /// A break, and not a broken promise: those say what they are.
 pub(crate) fn is_a_break(error: &anyhow::Error) -> bool {
     let promises = ["a hole", "recovered at", "not recovered", "refused", "attach refused"];
@@ -156,6 +159,7 @@ pub(crate) fn is_a_break(error: &anyhow::Error) -> bool {
     !error
         .chain()
         .map(ToString::to_string)
+        .filter(|text| text != IN_TIME)
         .any(|text| promises.iter().chain(&ended).any(|promise| text.starts_with(promise)))
 }
 
