@@ -30,6 +30,8 @@ export class Drawing {
   readonly #track: OutputTrack;
   readonly #acks: Acks;
   readonly #check: SelfCheck;
+  #visible = true;
+  #begun = false;
 
   /** `startEpoch`: as {@link OutputTrack} has it. */
   constructor(
@@ -48,7 +50,6 @@ export class Drawing {
       digest: () => screen.digest?.(),
       compared: (result) => this.#compared(result),
     });
-    this.lookedAt(true);
   }
 
   /** What to resume with, if there is anything. */
@@ -65,6 +66,8 @@ export class Drawing {
   begin(message: Attached): boolean {
     const continues = this.#track.attached(message);
     this.#acks.begin(message.offset);
+    this.#begun = true;
+    this.#compareIfSeen();
     return continues;
   }
 
@@ -91,7 +94,8 @@ export class Drawing {
 
   /** Somebody looks at the screen, or nobody does. */
   lookedAt(visible: boolean): void {
-    if (this.screen.digest) this.#check.setActive(visible);
+    this.#visible = visible;
+    this.#compareIfSeen();
   }
 
   /** The size or the way of feeding changed: the two screens are not alike for a moment. */
@@ -104,14 +108,20 @@ export class Drawing {
     this.#acks.flush();
   }
 
-  /** There is no channel for now: nothing is acknowledged. */
+  /** There is no channel for now: nothing is acknowledged, and nobody can be asked. */
   pause(): void {
     this.#acks.stop();
+    this.#begun = false;
+    this.#compareIfSeen();
   }
 
   stop(): void {
     this.#acks.stop();
     this.#check.stop();
+  }
+
+  #compareIfSeen(): void {
+    if (this.screen.digest) this.#check.setActive(this.#begun && this.#visible);
   }
 
   #write(data: Uint8Array, replay: number, end: number): void {

@@ -84,6 +84,17 @@ describe("the comparison", () => {
     expect(asked()).toBe(3);
   });
 
+  test("ends with its connection, and begins again with the next", () => {
+    const { connection, socket, wait, asked } = checkedSession();
+    connection.close();
+    expect(vi.getTimerCount()).toBe(0);
+    connection.connect();
+    socket().welcome();
+    socket().attached({ channel: 2, offset: 5 });
+    wait(CHECK_INTERVAL_MS);
+    expect(asked()).toBe(1);
+  });
+
   test("of two that differ leads to a snapshot", () => {
     const { socket, attachment, wait, answer, stats } = checkedSession();
     const repairs: number[] = [];
