@@ -56,12 +56,16 @@ pub(super) fn plain(bytes: &[u8], cols: usize) -> Plain {
             break;
         }
         plain.end += length;
-        plain.printed = matches!(item, Item::Text(_) | Item::Wide(..));
-        plain.styled |= matches!(item, Item::Style(_));
-        if item == Item::LineFeed {
-            plain.lines_end = plain.end;
-            plain.rows += line.rows(cols);
-            line = Row::default();
+        match item {
+            Item::Text(_) | Item::Wide(..) => plain.printed = true,
+            Item::LineFeed => {
+                plain.lines_end = plain.end;
+                plain.rows += line.rows(cols);
+                plain.printed = false;
+                line = Row::default();
+            }
+            Item::Style(_) => (plain.styled, plain.printed) = (true, false),
+            Item::Return | Item::Tab | Item::Erase => plain.printed = false,
         }
     }
     plain
@@ -147,12 +151,18 @@ fn last_reset(plain: &[u8]) -> usize {
 #[inline]
 fn text_length(bytes: &[u8]) -> usize {
     let is_text = |byte: &u8| matches!(*byte, 0x20..=0x7E);
+    // A word of coloured output is short.
+    let first = bytes.iter().take(STEP).take_while(|byte| is_text(byte)).count();
+    if first < STEP {
+        return first;
+    }
     // In steps that compilers turn into vector instructions.
     let whole = |step: &&[u8]| step.iter().fold(true, |all, byte| all & is_text(byte));
     let steps = STEP * bytes.chunks_exact(STEP).take_while(whole).count();
     steps + bytes[steps..].iter().take_while(|byte| is_text(byte)).count()
 }
 
+#[inline]
 fn ends_line(bytes: &[u8]) -> bool {
     bytes.iter().find(|byte| **byte != b'\r') == Some(&b'\n')
 }
@@ -164,17 +174,47 @@ fn character(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     Some((Item::Wide(first, cells), first.len_utf8()))
 }
 
+#[inline]
 fn sequence(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     let rest = bytes.strip_prefix(b"\x1b[")?;
-    let last = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';'))?;
-    let (parameters, length) = (&rest[..last], 2 + last + 1);
-    match (rest[last], parameters) {
-        (b'm', parameters) if last <= STYLE_BYTES && attributes(parameters, |_| {}).is_some() => {
-            Some((Item::Style(parameters), length))
-        }
-        (b'K', b"" | b"0") => Some((Item::Erase, length)),
-        _ => None,
+    if let Some(length) = style_length(rest) {
+        return Some((Item::Style(&rest[..length]), 2 + length + 1));
     }
+    let erase = [&b"K"[..], b"0K"].into_iter().find(|erase| rest.starts_with(erase))?;
+    Some((Item::Erase, 2 + erase.len()))
+}
+
+/// How long SGR parameters are, if [`attributes`] knows them all. In coloured floods there is one of
+/// these a word, so they are looked at once and not split into numbers.
+#[inline]
+fn style_length(bytes: &[u8]) -> Option<usize> {
+    // After 38 comes a kind of color, and then as many components.
+    let (mut number, mut components, mut kind) = (0u16, 0, false);
+    for (at, byte) in bytes.iter().enumerate().take(STYLE_BYTES + 1) {
+        match *byte {
+            digit @ b'0'..=b'9' => {
+                number = number.saturating_mul(10).saturating_add(u16::from(digit - b'0'));
+                continue;
+            }
+            b';' | b'm' => {}
+            _ => return None,
+        }
+        match number {
+            5 if kind => (kind, components) = (false, 1),
+            2 if kind => (kind, components) = (false, 3),
+            _ if kind => return None,
+            0..=255 if components > 0 => components -= 1,
+            _ if components > 0 => return None,
+            38 => kind = true,
+            0..=4 | 7..=9 | 22..=24 | 27..=37 | 39 | 49 | 90..=97 => {}
+            _ => return None,
+        }
+        if *byte == b'm' {
+            return (components == 0 && !kind).then_some(at);
+        }
+        number = 0;
+    }
+    None
 }
 
 /// What SGR parameters set; none, if they may set a background, or something rare.
@@ -301,6 +341,31 @@ mod tests {
         assert_eq!(plain(b"a\xC3\xA9\xC3", COLS).end, 3);
         assert_eq!(plain(b"a\xC3a", COLS).end, 1);
         assert_eq!(plain(b"a\xFF", COLS).end, 1);
+    }
+
+    #[test]
+    fn a_style_is_plain_if_all_it_sets_is_known() {
+        let some = [
+            "", "0", "1", "5", "25", "2", "31", "38", "39", "40", "48", "49", "97", "100", "255",
+            "256",
+        ];
+        for first in some {
+            for second in some {
+                for third in some {
+                    for more in [";1;1", ";5;1", ""] {
+                        let parameters = format!("{first};{second};{third}{more}");
+                        let known = attributes(parameters.as_bytes(), |_| {}).is_some();
+                        let length = style_length(format!("{parameters}mx").as_bytes());
+                        assert_eq!(length, known.then_some(parameters.len()), "{parameters}");
+                    }
+                }
+            }
+        }
+        for length in [STYLE_BYTES - 1, STYLE_BYTES, STYLE_BYTES + 1] {
+            let parameters = "1;".repeat(50)[..length].to_owned();
+            let found = style_length(format!("{parameters}m").as_bytes());
+            assert_eq!(found, (length <= STYLE_BYTES).then_some(length), "{parameters}");
+        }
     }
 
     #[test]
