@@ -13,7 +13,7 @@ const LINES: [(&str, Reading); 9] = [
     ("sh -c 'stty -echo; sleep 60'", Reading::Busy),
     ("sh -c 'sh -c \"read answer\"; true'", Reading::Waiting { hidden: false }),
     ("sh -c 'read answer </dev/tty'", Reading::Waiting { hidden: false }),
-    ("python3 -c 'input()'", Reading::Waiting { hidden: false }),
+    ("bash -c 'read -e answer'", Reading::Waiting { hidden: false }),
     ("sleep 60 | cat", Reading::Busy),
 ];
 
