@@ -346,6 +346,18 @@ fn wide_characters_lose_both_halves() {
 }
 
 #[test]
+fn a_character_that_has_no_room_is_not_repeated() {
+    let before = b"\x1b[?7la\x1b[2Gb\x1b[2G";
+    let mut screen = fed(2, 1, before);
+    let mut copied = copy(&mut screen, 0);
+    for screen in [&mut screen, &mut copied] {
+        screen.feed("界\x1b[b".as_bytes(), Instant::now());
+    }
+    assert_eq!(rows(&mut screen), ["ab"]);
+    assert_eq!(state(&mut screen), state(&mut copied));
+}
+
+#[test]
 fn a_cell_takes_so_many_marks() {
     for (marks, kept) in [(7, 7), (8, 8), (9, 8)] {
         let screen = fed(20, 2, format!("e{}", "\u{301}".repeat(marks)).as_bytes());

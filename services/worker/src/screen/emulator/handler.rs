@@ -68,6 +68,8 @@ impl Handler for Emulator {
         // A wide one takes two, and one that wraps fewer than there are before the last column.
         self.reach.to(column + 2);
         if (edge || c >= FIRST_MARK) && !self.before(c) {
+            // What stands before the cursor is not what came last.
+            self.last = None;
             return;
         }
         self.term.input(c);
