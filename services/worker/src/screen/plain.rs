@@ -4,13 +4,14 @@
 //! What such output does depends neither on the row that the cursor is in nor on what stands in the
 //! rows around it, as long as rows that scroll in are blank and have the default background.
 
-use alacritty_terminal::vte::ansi::{Attr, Color, NamedColor, Rgb};
+mod style;
+
+use alacritty_terminal::vte::ansi::Attr;
 use unicode_width::UnicodeWidthChar as _;
 
-/// How many bytes are looked at in one step.
-const STEP: usize = 16;
-/// The longest SGR that is looked at.
-const STYLE_BYTES: usize = 48;
+use self::style::Styles;
+pub(super) use self::style::attributes;
+
 /// How far a tab goes at most.
 const TAB_CELLS: usize = 8;
 
@@ -49,26 +50,26 @@ pub(super) struct Plain {
 /// How much of the output is plain, on a screen of so many columns with the usual tab stops. Every
 /// whole line ends with a carriage return and a line feed, or is empty.
 pub(super) fn plain(bytes: &[u8], cols: usize) -> Plain {
-    let mut plain = Plain::default();
-    let mut line = Row::default();
-    while let Some((item, length)) = item(&bytes[plain.end..]) {
-        if !line.add(item, length, cols) {
-            break;
-        }
+    let (mut plain, mut line, mut styles) = (Plain::default(), Row::default(), Styles::default());
+    loop {
+        let rest = &bytes[plain.end..];
+        let next = match styles.length(rest) {
+            Some(length) => Some((Item::Style(&rest[2..length - 1]), length)),
+            None => item(rest),
+        };
+        let Some((item, length)) = next.filter(|(item, length)| line.add(*item, *length, cols))
+        else {
+            return plain;
+        };
         plain.end += length;
-        match item {
-            Item::Text(_) | Item::Wide(..) => plain.printed = true,
-            Item::LineFeed => {
-                plain.lines_end = plain.end;
-                plain.rows += line.rows(cols);
-                plain.printed = false;
-                line = Row::default();
-            }
-            Item::Style(_) => (plain.styled, plain.printed) = (true, false),
-            Item::Return | Item::Tab | Item::Erase => plain.printed = false,
+        plain.printed = matches!(item, Item::Text(_) | Item::Wide(..));
+        plain.styled |= matches!(item, Item::Style(_));
+        if item == Item::LineFeed {
+            plain.lines_end = plain.end;
+            plain.rows += line.rows(cols);
+            line = Row::default();
         }
     }
-    plain
 }
 
 /// A line as far as it was looked at.
@@ -96,7 +97,8 @@ impl Row {
     }
 
     fn rows(&self, cols: usize) -> usize {
-        self.cells.div_ceil(cols).max(1)
+        // Most lines are short, and to divide takes longer than all else here.
+        if self.cells <= cols { 1 } else { self.cells.div_ceil(cols) }
     }
 }
 
@@ -147,19 +149,24 @@ fn last_reset(plain: &[u8]) -> usize {
     0
 }
 
-/// How many printable ASCII characters there are at the beginning.
+/// How many printable ASCII characters there are at the beginning, looked for a word at a time.
 #[inline]
 fn text_length(bytes: &[u8]) -> usize {
-    let is_text = |byte: &u8| matches!(*byte, 0x20..=0x7E);
-    // A word of coloured output is short.
-    let first = bytes.iter().take(STEP).take_while(|byte| is_text(byte)).count();
-    if first < STEP {
-        return first;
+    const EACH: u64 = u64::MAX / 255;
+    let words = bytes.chunks_exact(8);
+    let mut length = 0;
+    for word in words {
+        let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
+        // The high bit of each byte that is no such character; of those after the first it may be wrong.
+        let below = word.wrapping_sub(EACH * 0x20) & !word;
+        let others = (word | word.wrapping_add(EACH) | below) & (EACH * 0x80);
+        if others != 0 {
+            return length + others.trailing_zeros() as usize / 8;
+        }
+        length += 8;
     }
-    // In steps that compilers turn into vector instructions.
-    let whole = |step: &&[u8]| step.iter().fold(true, |all, byte| all & is_text(byte));
-    let steps = STEP * bytes.chunks_exact(STEP).take_while(whole).count();
-    steps + bytes[steps..].iter().take_while(|byte| is_text(byte)).count()
+    let rest = bytes[length..].iter();
+    length + rest.take_while(|byte| matches!(**byte, 0x20..=0x7E)).count()
 }
 
 #[inline]
@@ -177,110 +184,11 @@ fn character(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
 #[inline]
 fn sequence(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     let rest = bytes.strip_prefix(b"\x1b[")?;
-    if let Some(length) = style_length(rest) {
+    if let Some(length) = style::length(rest) {
         return Some((Item::Style(&rest[..length]), 2 + length + 1));
     }
     let erase = [&b"K"[..], b"0K"].into_iter().find(|erase| rest.starts_with(erase))?;
     Some((Item::Erase, 2 + erase.len()))
-}
-
-/// How long SGR parameters are, if [`attributes`] knows them all. In coloured floods there is one of
-/// these a word, so they are looked at once and not split into numbers.
-#[inline]
-fn style_length(bytes: &[u8]) -> Option<usize> {
-    // After 38 comes a kind of color, and then as many components.
-    let (mut number, mut components, mut kind) = (0u16, 0, false);
-    for (at, byte) in bytes.iter().enumerate().take(STYLE_BYTES + 1) {
-        match *byte {
-            digit @ b'0'..=b'9' => {
-                number = number.saturating_mul(10).saturating_add(u16::from(digit - b'0'));
-                continue;
-            }
-            b';' | b'm' => {}
-            _ => return None,
-        }
-        match number {
-            5 if kind => (kind, components) = (false, 1),
-            2 if kind => (kind, components) = (false, 3),
-            _ if kind => return None,
-            0..=255 if components > 0 => components -= 1,
-            _ if components > 0 => return None,
-            38 => kind = true,
-            0..=4 | 7..=9 | 22..=24 | 27..=37 | 39 | 49 | 90..=97 => {}
-            _ => return None,
-        }
-        if *byte == b'm' {
-            return (components == 0 && !kind).then_some(at);
-        }
-        number = 0;
-    }
-    None
-}
-
-/// What SGR parameters set; none, if they may set a background, or something rare.
-pub(super) fn attributes(parameters: &[u8], mut set: impl FnMut(Attr)) -> Option<()> {
-    let mut numbers = parameters.split(|byte| *byte == b';').map(number);
-    while let Some(number) = numbers.next() {
-        set(match number {
-            0 => Attr::Reset,
-            1 => Attr::Bold,
-            2 => Attr::Dim,
-            3 => Attr::Italic,
-            4 => Attr::Underline,
-            7 => Attr::Reverse,
-            8 => Attr::Hidden,
-            9 => Attr::Strike,
-            22 => Attr::CancelBoldDim,
-            23 => Attr::CancelItalic,
-            24 => Attr::CancelUnderline,
-            27 => Attr::CancelReverse,
-            28 => Attr::CancelHidden,
-            29 => Attr::CancelStrike,
-            30..=37 => Attr::Foreground(Color::Named(COLORS[usize::from(number - 30)])),
-            38 => Attr::Foreground(color(&mut numbers)?),
-            39 => Attr::Foreground(Color::Named(NamedColor::Foreground)),
-            // It is that already.
-            49 => Attr::Background(Color::Named(NamedColor::Background)),
-            90..=97 => Attr::Foreground(Color::Named(COLORS[usize::from(number - 90 + 8)])),
-            _ => return None,
-        });
-    }
-    Some(())
-}
-
-const COLORS: [NamedColor; 16] = [
-    NamedColor::Black,
-    NamedColor::Red,
-    NamedColor::Green,
-    NamedColor::Yellow,
-    NamedColor::Blue,
-    NamedColor::Magenta,
-    NamedColor::Cyan,
-    NamedColor::White,
-    NamedColor::BrightBlack,
-    NamedColor::BrightRed,
-    NamedColor::BrightGreen,
-    NamedColor::BrightYellow,
-    NamedColor::BrightBlue,
-    NamedColor::BrightMagenta,
-    NamedColor::BrightCyan,
-    NamedColor::BrightWhite,
-];
-
-fn color(numbers: &mut impl Iterator<Item = u16>) -> Option<Color> {
-    let kind = numbers.next()?;
-    let mut component = || numbers.next().and_then(|number| u8::try_from(number).ok());
-    match kind {
-        5 => component().map(Color::Indexed),
-        2 => Some(Color::Spec(Rgb { r: component()?, g: component()?, b: component()? })),
-        _ => None,
-    }
-}
-
-fn number(digits: &[u8]) -> u16 {
-    digits.iter().fold(0u16, |number, digit| {
-        number.saturating_mul(10).saturating_add(u16::from(digit - b'0'))
-    })
 }
 
 #[cfg(test)]
@@ -304,7 +212,7 @@ mod tests {
             "\x1b[m\x1b[0m\x1b[1;4;31;97m",
             "\x1b[38;5;44m\x1b[38;2;40;41;48;1m",
             "\x1b[K\x1b[0K",
-            &"x".repeat(STEP * 30 + 1),
+            &"x".repeat(481),
         ] {
             assert!(is_plain(text), "{text:?}");
         }
@@ -344,27 +252,18 @@ mod tests {
     }
 
     #[test]
-    fn a_style_is_plain_if_all_it_sets_is_known() {
-        let some = [
-            "", "0", "1", "5", "25", "2", "31", "38", "39", "40", "48", "49", "97", "100", "255",
-            "256",
-        ];
-        for first in some {
-            for second in some {
-                for third in some {
-                    for more in [";1;1", ";5;1", ""] {
-                        let parameters = format!("{first};{second};{third}{more}");
-                        let known = attributes(parameters.as_bytes(), |_| {}).is_some();
-                        let length = style_length(format!("{parameters}mx").as_bytes());
-                        assert_eq!(length, known.then_some(parameters.len()), "{parameters}");
-                    }
+    fn text_ends_with_the_first_byte_that_is_none() {
+        for other in (0x00..0x20).chain(0x7F..=0xFF) {
+            for before in 0..20 {
+                for next in [0x00, 0x20, 0x7E, 0x7F, 0x80, 0xFF] {
+                    let text =
+                        [vec![b' '; before], vec![other, next, b'~'], vec![next; 9]].concat();
+                    assert_eq!(text_length(&text), before, "{text:?}");
                 }
             }
         }
-        for length in [STYLE_BYTES - 1, STYLE_BYTES, STYLE_BYTES + 1] {
-            let parameters = "1;".repeat(50)[..length].to_owned();
-            let found = style_length(format!("{parameters}m").as_bytes());
-            assert_eq!(found, (length <= STYLE_BYTES).then_some(length), "{parameters}");
+        for length in 0..20 {
+            assert_eq!(text_length(&vec![b'~'; length]), length);
         }
     }
 
