@@ -77,7 +77,7 @@ pub(super) fn plain(bytes: &[u8], cols: usize) -> Plain {
 struct Row {
     /// At most so many cells.
     cells: usize,
-    /// It is known to be exactly as many.
+    /// It may be fewer: whether it wraps, and where, is not known.
     inexact: bool,
     returned: bool,
 }

@@ -4,6 +4,7 @@ use alacritty_terminal::vte::ansi::{Attr, Color, NamedColor, Rgb};
 
 /// The longest SGR that is looked at.
 const STYLE_BYTES: usize = 48;
+
 /// Styles that were found to be plain: in a coloured flood there is one a word, and few different ones.
 #[derive(Default)]
 pub(super) struct Styles([u128; 8]);
