@@ -33,6 +33,7 @@ pub struct Builder {
     gateways: usize,
     nginx: Option<Settings>,
     tls: bool,
+    server_config: String,
     gateway_config: String,
     cluster_config: String,
     worker_config: String,
@@ -48,6 +49,7 @@ impl Default for Builder {
             gateways: 3,
             nginx: Some(Settings::new()),
             tls: false,
+            server_config: String::new(),
             gateway_config: String::new(),
             cluster_config: String::new(),
             worker_config: String::new(),
@@ -90,6 +92,13 @@ impl Builder {
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// With more lines (TOML) of every process' section `[server]`.
+    #[must_use]
+    pub fn server_config(mut self, lines: &str) -> Self {
+        self.server_config.push_str(lines);
         self
     }
 

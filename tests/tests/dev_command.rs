@@ -56,7 +56,7 @@ async fn the_state_directory_is_the_users_alone() -> Result<()> {
     let dev = Dev::start().await?;
     let mode = |path: &std::path::Path| anyhow::Ok(path.metadata()?.permissions().mode() & 0o777);
     assert_eq!(mode(dev.state())?, 0o700);
-    for file in ["lock", "signing.key", "ptyhost.sock", "ptyhost.log", "worker.sock", "url"] {
+    for file in ["lock", "signing.key", "ptyhost.sock", "ptyhost.log", "url"] {
         assert_eq!(mode(&dev.state().join(file))?, 0o600, "{file}");
     }
     Ok(())

@@ -18,6 +18,8 @@ use crate::report::Side;
 const SESSIONS_PER_PROJECT: usize = 10;
 /// A load test is one user at one address.
 const LIMITS: &str = include_str!("../../limits.toml");
+/// The processes of the cluster share this machine's cores.
+const THREADS: &str = "threads = 1\n";
 const LIMITS_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/limits.toml");
 
 /// Something with an address.
@@ -63,8 +65,10 @@ impl Target {
             ("HANDSHAKE_BURST", "10000".to_owned()),
             ("CONNECTIONS_PER_CLIENT", "50000".to_owned()),
         ];
-        let builder =
-            cluster::Builder::default().gateway_config(LIMITS).nginx(BTreeMap::from(lifted));
+        let builder = cluster::Builder::default()
+            .server_config(THREADS)
+            .gateway_config(LIMITS)
+            .nginx(BTreeMap::from(lifted));
         let cluster = Box::new(builder.start().await?);
         let token = cluster.token("load", "user").await?;
         Ok(Self::new(Side::Cluster, What::Cluster(cluster, token)))

@@ -23,6 +23,7 @@ use crate::{
         Key, MAX_CHECKPOINT_BYTES, MAX_RECORD_BYTES, Notice, Request, Response, SignalTarget,
     },
     ring::LAYOUT,
+    watch::Socket,
     wire::{self, Frame, FrameReader},
     writer::{Outgoing, Writer},
 };
@@ -44,10 +45,13 @@ struct Connection {
 pub(crate) fn start(host: Arc<Host>, stream: UnixStream) {
     let tasks = host.tasks.clone();
     tasks.spawn(async move {
-        let stream = Arc::new(stream);
-        let mut frames = FrameReader::new(stream.clone());
-        match timeout(HELLO_WITHIN, greeted(&stream, &mut frames)).await {
-            Ok(Ok(Some(request))) => serve(host, stream, frames, request).await,
+        let socket = match Socket::new(stream) {
+            Ok(socket) => Arc::new(socket),
+            Err(e) => return warn!(error = %e, "a connection that cannot be watched"),
+        };
+        let mut frames = FrameReader::new(socket.clone());
+        match timeout(HELLO_WITHIN, greeted(&socket, &mut frames)).await {
+            Ok(Ok(Some(request))) => serve(host, socket, frames, request).await,
             Ok(Ok(None)) | Err(_) => debug!("a connection without a known hello"),
             Ok(Err(e)) => debug!(error = %e, "a connection that broke at its hello"),
         }
@@ -55,24 +59,24 @@ pub(crate) fn start(host: Arc<Host>, stream: UnixStream) {
 }
 
 /// Waits for a hello of our layout and gives its request's number.
-async fn greeted(stream: &UnixStream, frames: &mut FrameReader) -> io::Result<Option<u32>> {
+async fn greeted(socket: &Socket, frames: &mut FrameReader) -> io::Result<Option<u32>> {
     let Some(frame) = frames.next().await? else { return Ok(None) };
     match frame.message()? {
         Request::Hello { layout: LAYOUT } => Ok(Some(frame.request)),
         Request::Hello { layout } => {
             warn!(layout, known = LAYOUT, "a worker of a layout unknown here");
             let answer = Response::UnknownLayout { known: LAYOUT };
-            wire::write_all(stream, &wire::frame(frame.request, &answer, &[])).await?;
+            wire::write_all(socket, &wire::frame(frame.request, &answer, &[])).await?;
             Ok(None)
         }
         _ => Err(wire::invalid("not a hello")),
     }
 }
 
-async fn serve(host: Arc<Host>, stream: Arc<UnixStream>, mut frames: FrameReader, hello: u32) {
+async fn serve(host: Arc<Host>, socket: Arc<Socket>, mut frames: FrameReader, hello: u32) {
     let closing = host.stop.child_token();
     let (answers, queue) = mpsc::channel(MAX_ANSWERS);
-    let writer = Writer::new(host.clone(), stream, queue);
+    let writer = Writer::new(host.clone(), socket, queue);
     host.tasks.spawn(writer.run(closing.clone()));
     let under_way = Arc::new(Semaphore::new(MAX_UNDER_WAY));
     let connection =
@@ -134,6 +138,9 @@ impl Connection {
             Request::Limit { key, limit } => {
                 // A session that is gone needs no limit.
                 return self.host.find(&key).map_or((), |session| session.set_limit(limit));
+            }
+            Request::Stat { key, place: true, .. } => {
+                self.host.find(&key).map(|session| Response::Stat(session.mark().place()))
             }
             Request::Spawn { .. } => return self.spawn(number, request, body).await,
             Request::Checkpoints { key } => return self.checkpoints(number, &key).await,

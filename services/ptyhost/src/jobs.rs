@@ -74,8 +74,8 @@ pub(crate) async fn run(host: &Arc<Host>, request: Request) -> Result<Response, 
     match request {
         Request::Kill { key } => kill(host, &key).await,
         Request::Forget { key } => forget(host, &key).await,
-        Request::Stat { key, reading: true } => reading(host, &key).await.map(Response::Stat),
-        Request::Stat { key, reading: false } => stat(host, &key).await.map(Response::Stat),
+        Request::Stat { key, reading: true, .. } => reading(host, &key).await.map(Response::Stat),
+        Request::Stat { key, .. } => stat(host, &key).await.map(Response::Stat),
         Request::Signal { key, target: SignalTarget::Session, signal } => {
             signal_all(host, &key, named(signal)?).await
         }

@@ -23,6 +23,7 @@ mod pump;
 mod reading;
 
 mod pty;
+mod watch;
 
 mod proc;
 mod reap;

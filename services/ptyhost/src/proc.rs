@@ -38,6 +38,15 @@ pub(crate) struct Mark {
     pub(crate) known: HashSet<Birth>,
 }
 
+impl Mark {
+    /// Where the shell is, and nothing else.
+    pub(crate) fn place(&self) -> Stat {
+        let cwd = || fs::read_link(format!("/proc/{}/cwd", self.shell.pid)).ok();
+        let cwd = self.alive.then(cwd).flatten();
+        Stat { cwd: cwd.map(|path| path.to_string_lossy().into_owned()), ..Stat::default() }
+    }
+}
+
 /// One living process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {
@@ -169,11 +178,7 @@ impl Census {
 
     /// What there is to tell about a session.
     pub(crate) fn stat(&self, mark: &Mark, foreground: Option<u32>) -> Stat {
-        let mut stat = Stat { foreground, ..Stat::default() };
-        if mark.alive {
-            let cwd = fs::read_link(format!("/proc/{}/cwd", mark.shell.pid)).ok();
-            stat.cwd = cwd.map(|path| path.to_string_lossy().into_owned());
-        }
+        let mut stat = Stat { foreground, ..mark.place() };
         let (mut ticks, mut pages) = (0, 0);
         for process in self.of(&mark.session) {
             stat.processes += 1;

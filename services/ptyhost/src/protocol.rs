@@ -60,12 +60,15 @@ pub(crate) enum Request {
     Kill { key: Key },
     /// Drop what is left of a session whose shell has ended.
     Forget { key: Key },
-    /// Tell about the session's processes; `reading`: only what the one in the foreground reads, which
-    /// is told without looking at all of them. (A ptyhost that does not know that word tells the rest.)
+    /// Tell about the session's processes; `reading`: only what the one in the foreground reads, `place`:
+    /// only where the shell is, both of which are told without looking at all of them. (A ptyhost that
+    /// does not know these words tells the rest.)
     Stat {
         key: Key,
         #[serde(default)]
         reading: bool,
+        #[serde(default)]
+        place: bool,
     },
     /// Kill and forget everything and take a new incarnation.
     Reset,

@@ -6,7 +6,7 @@ use std::{
     io,
     mem::MaybeUninit,
     os::{
-        fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+        fd::{BorrowedFd, OwnedFd},
         unix::ffi::OsStringExt as _,
     },
     path::PathBuf,
@@ -21,9 +21,11 @@ use rustix::{
     termios::{LocalModes, Winsize},
 };
 use termfleet_session::limits::Size;
-use tokio::io::unix::AsyncFd;
 
-use crate::protocol::SpawnStep;
+use crate::{
+    protocol::SpawnStep,
+    watch::{self, Watch},
+};
 
 /// What one read can give: the kernel's own buffer behind a terminal holds no more.
 pub(crate) const READ_BYTES: usize = 4096;
@@ -47,16 +49,7 @@ pub(crate) struct SpawnError {
 }
 
 /// A terminal's controlling end.
-pub(crate) struct Master(OwnedFd);
-
-/// A terminal that the runtime watches.
-pub(crate) type Watch = AsyncFd<Arc<Master>>;
-
-impl AsRawFd for Master {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
+pub(crate) struct Master(Arc<OwnedFd>);
 
 /// Keeps what this process was started with (a job server's pipes, a log) from its shells.
 #[allow(unsafe_code)]
@@ -118,16 +111,18 @@ impl Master {
     fn new(fd: OwnedFd) -> io::Result<Self> {
         let flags = rustix::fs::fcntl_getfl(&fd)?;
         rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
-        Ok(Self(fd))
+        Ok(Self(Arc::new(fd)))
     }
 
-    /// Has the runtime watch it. That no process has the terminal open is remembered for as long
-    /// as the watch lasts: it takes a new one when one has it open again.
-    #[allow(unsafe_code)]
-    pub(crate) fn watch(self: &Arc<Self>) -> io::Result<Watch> {
-        // SAFETY: the `Arc` in the watch keeps the descriptor open, it is the same one for all of
-        // its life, and nobody else closes it.
-        Ok(unsafe { AsyncFd::register(self.clone()) }?)
+    /// Has the runtime watch for output. That no process has the terminal open is remembered for as
+    /// long as the watch lasts: it takes a new one when one has it open again.
+    pub(crate) fn watch(&self) -> io::Result<Watch> {
+        watch::reading(&self.0)
+    }
+
+    /// Has the runtime watch for room for input.
+    pub(crate) fn room(&self) -> io::Result<Watch> {
+        watch::room(&self.0)
     }
 
     pub(crate) fn read<'b>(&self, buf: &'b mut [MaybeUninit<u8>]) -> Result<&'b [u8], Errno> {

@@ -1,7 +1,7 @@
 //! The task that moves one session's bytes: it waits for the terminal, for the limit to rise and
 //! for the shell's end, and lets `session` take the steps.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, io, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use tokio::{
     io::unix::AsyncFdReadyGuard,
@@ -11,8 +11,9 @@ use tracing::error;
 
 use crate::{
     gather::Gather,
-    pty::{Master, Watch},
+    pty::Master,
     session::{Phase, Session, Step, Wants},
+    watch::Watch,
 };
 
 /// After the shell's end, how long the terminal must be silent for its output to be complete:
@@ -23,7 +24,7 @@ const REOPENED_EVERY: Duration = Duration::from_millis(50);
 /// What one turn reads before other sessions and the socket have theirs.
 const TURN_BYTES: usize = 64 << 10;
 
-type Ready<'w> = AsyncFdReadyGuard<'w, Arc<Master>>;
+type Ready<'w> = AsyncFdReadyGuard<'w, Arc<OwnedFd>>;
 
 enum Event<'w> {
     Readable(Ready<'w>),
@@ -63,23 +64,38 @@ pub(crate) async fn run(session: Arc<Session>) {
             pump.closed().await;
             continue;
         }
-        match master.watch() {
-            Ok(watch) => pump.open(&watch).await,
-            Err(e) => {
-                // Out of descriptors or memory: looking at it now and then keeps it going.
-                error!(error = %e, session = %pump.session.key.session, "no watch on a terminal");
-                pump.closed().await;
-            }
+        if let Err(e) = pump.open(&master).await {
+            // Out of descriptors or memory: looking at it now and then keeps it going.
+            error!(error = %e, session = %pump.session.key.session, "no watch on a terminal");
+            pump.closed().await;
         }
     }
     pump.session.finish();
 }
 
+/// Waits for room, if that is watched for.
+async fn writable(room: Option<&Watch>) -> io::Result<Ready<'_>> {
+    match room {
+        Some(room) => room.writable().await,
+        None => pending().await,
+    }
+}
+
 impl Pump {
     /// Follows a terminal that some process has open.
-    async fn open(&mut self, watch: &Watch) {
-        while let Some(event) = self.wait(watch).await {
-            match event {
+    async fn open(&mut self, master: &Master) -> io::Result<()> {
+        let (output, mut room) = (master.watch()?, None);
+        loop {
+            let wants = self.session.wants();
+            self.note_end(wants);
+            if self.line != Line::Open {
+                return Ok(());
+            }
+            if wants.write && room.is_none() {
+                room = Some(master.room()?);
+            }
+            room = room.filter(|_| wants.write);
+            match self.wait(wants, &output, room.as_ref()).await? {
                 Event::Readable(ready) => self.read(ready).await,
                 Event::Writable(ready) => self.write(ready),
                 Event::Due => self.due(),
@@ -88,22 +104,20 @@ impl Pump {
         }
     }
 
-    /// Waits for what the session wants; `None` when the terminal is not open any more.
-    async fn wait<'w>(&mut self, watch: &'w Watch) -> Option<Event<'w>> {
-        let wants = self.session.wants();
-        self.note_end(wants);
-        if self.line != Line::Open {
-            return None;
-        }
+    /// Waits for what the session wants.
+    async fn wait<'w>(
+        &self,
+        wants: Wants,
+        output: &'w Watch,
+        room: Option<&'w Watch>,
+    ) -> io::Result<Event<'w>> {
         let due = self.next_due(wants);
         // Not biased: a flood must not hold up input, nor a paste output.
         tokio::select! {
-            () = self.session.wake.notified() => Some(Event::Woken),
-            ready = watch.writable(), if wants.write => ready.ok().map(Event::Writable),
-            ready = watch.readable(), if wants.read => ready.ok().map(Event::Readable),
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                Some(Event::Due)
-            }
+            () = self.session.wake.notified() => Ok(Event::Woken),
+            ready = writable(room) => ready.map(Event::Writable),
+            ready = output.readable(), if wants.read => ready.map(Event::Readable),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(Event::Due),
         }
     }
 
@@ -128,6 +142,9 @@ impl Pump {
     async fn read(&mut self, mut ready: Ready<'_>) {
         match self.drain() {
             Step::Moved(_) => tokio::task::yield_now().await,
+            // Nobody has it open any more: how much is left, only another look tells.
+            Step::Last(_) if ready.ready().is_read_closed() => {}
+            Step::Last(_) => ready.clear_ready(),
             Step::Blocked if ready.ready().is_read_closed() => self.line = Line::Closed,
             Step::Blocked => ready.clear_ready(),
             Step::Closed => self.line = Line::Closed,
@@ -138,7 +155,7 @@ impl Pump {
 
     fn write(&mut self, mut ready: Ready<'_>) {
         match self.session.write() {
-            Step::Moved(_) | Step::Nothing => {}
+            Step::Moved(_) | Step::Last(_) | Step::Nothing => {}
             // Full, and hung up on: that cannot be cleared, so waiting for it would never wait.
             Step::Blocked if ready.ready().is_write_closed() => self.line = Line::Closed,
             Step::Blocked => ready.clear_ready(),
@@ -154,7 +171,7 @@ impl Pump {
         if self.quiet_since.is_some_and(|since| now >= since + SILENCE) {
             // This task may have been the one that was late: look once more.
             match self.session.read() {
-                Step::Moved(len) => self.came(len),
+                Step::Moved(len) | Step::Last(len) => self.came(len),
                 Step::Blocked | Step::Closed => self.line = Line::Over,
                 Step::Nothing => {}
             }
@@ -176,7 +193,7 @@ impl Pump {
             return;
         }
         match self.drain() {
-            Step::Moved(_) | Step::Blocked => self.line = Line::Open,
+            Step::Moved(_) | Step::Last(_) | Step::Blocked => self.line = Line::Open,
             Step::Closed if self.quiet_since.is_some() => self.line = Line::Over,
             Step::Closed | Step::Nothing => {}
         }
@@ -190,6 +207,10 @@ impl Pump {
                 Step::Moved(len) => {
                     read += len;
                     self.came(len);
+                }
+                Step::Last(len) => {
+                    self.came(len);
+                    return Step::Last(read + len);
                 }
                 stopped => return stopped,
             }

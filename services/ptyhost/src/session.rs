@@ -43,10 +43,16 @@ pub(crate) enum Phase {
     Ended(Ended),
 }
 
+/// A read that gives less than this, and less than it could, has taken all there was. One that gives
+/// more may be part of a flood: another look makes the kernel hand over what else has come.
+const SHORT_READ_BYTES: usize = 1 << 10;
+
 /// What one step on the terminal did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Moved(usize),
+    /// That moved, and the terminal had no more.
+    Last(usize),
     /// The terminal has or takes nothing now: wait for it.
     Blocked,
     /// No process has the terminal open now; one may again, as long as the shell lives.
@@ -176,7 +182,10 @@ impl Session {
             return match master.read(&mut buf[..room]) {
                 Ok(bytes) if !bytes.is_empty() => {
                     ring.append(bytes);
-                    Step::Moved(bytes.len())
+                    match bytes.len() {
+                        len if len < room.min(SHORT_READ_BYTES) => Step::Last(len),
+                        len => Step::Moved(len),
+                    }
                 }
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => Step::Blocked,

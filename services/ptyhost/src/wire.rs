@@ -9,19 +9,20 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::Arc,
 };
 
+use crate::{
+    protocol::{CHECKPOINT_SLOTS, MAX_CHECKPOINT_BYTES},
+    watch::Socket,
+};
 use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{io::Interest, net::UnixStream};
-
-use crate::protocol::{CHECKPOINT_SLOTS, MAX_CHECKPOINT_BYTES};
 
 /// The longest frame: both checkpoints and a head. Whoever sends a longer one is cut off.
 const MAX_FRAME_BYTES: usize = CHECKPOINT_SLOTS * MAX_CHECKPOINT_BYTES + (1 << 20);
@@ -73,7 +74,7 @@ pub(crate) fn frame(request: u32, head: &impl Serialize, body: &[u8]) -> Vec<u8>
 
 /// The reading half of a socket.
 pub(crate) struct FrameReader {
-    stream: Arc<UnixStream>,
+    socket: Arc<Socket>,
     buffer: BytesMut,
     /// Where the kernel puts bytes: made once, since memory must be set before it is lent.
     scratch: Box<[u8]>,
@@ -81,9 +82,9 @@ pub(crate) struct FrameReader {
 }
 
 impl FrameReader {
-    pub(crate) fn new(stream: Arc<UnixStream>) -> Self {
+    pub(crate) fn new(socket: Arc<Socket>) -> Self {
         let scratch = vec![0; READ_BYTES].into();
-        Self { stream, buffer: BytesMut::new(), scratch, fds: VecDeque::new() }
+        Self { socket, buffer: BytesMut::new(), scratch, fds: VecDeque::new() }
     }
 
     /// The next frame, or `None` where the other end closed between two frames. Cancel-safe.
@@ -126,15 +127,15 @@ impl FrameReader {
     }
 
     async fn fill(&mut self) -> io::Result<usize> {
-        let Self { stream, scratch, fds, .. } = self;
-        let got = stream.async_io(Interest::READABLE, || receive(stream, scratch, fds)).await?;
+        let Self { socket, scratch, fds, .. } = self;
+        let got = socket.read(|socket| receive(socket, scratch, fds)).await?;
         self.buffer.extend_from_slice(&self.scratch[..got]);
         Ok(got)
     }
 }
 
 fn receive(
-    stream: &UnixStream,
+    socket: BorrowedFd<'_>,
     bytes: &mut [u8],
     fds: &mut VecDeque<OwnedFd>,
 ) -> io::Result<usize> {
@@ -142,7 +143,7 @@ fn receive(
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(bytes)];
     let flags = RecvFlags::CMSG_CLOEXEC;
-    let received = rustix::net::recvmsg(stream.as_fd(), &mut parts, &mut ancillary, flags)?;
+    let received = rustix::net::recvmsg(socket, &mut parts, &mut ancillary, flags)?;
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(passed) = message {
             fds.extend(passed);
@@ -152,24 +153,16 @@ fn receive(
 }
 
 /// Sends all of `bytes`.
-pub(crate) async fn write_all(stream: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) async fn write_all(socket: &Socket, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
-            Ok(sent) => bytes = &bytes[sent..],
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            Err(e) => return Err(e),
-        }
+        let sent = taken(socket, || socket.try_write(bytes)).await?;
+        bytes = &bytes[sent..];
     }
     Ok(())
 }
 
 /// Sends all of `bytes`, with a descriptor beside the first of them.
-pub(crate) async fn write_with_fd(
-    stream: &UnixStream,
-    bytes: &[u8],
-    fd: impl AsFd,
-) -> io::Result<()> {
+pub(crate) async fn write_with_fd(socket: &Socket, bytes: &[u8], fd: impl AsFd) -> io::Result<()> {
     let send = || {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -177,10 +170,21 @@ pub(crate) async fn write_with_fd(
         ancillary.push(SendAncillaryMessage::ScmRights(&fds));
         let parts = [IoSlice::new(bytes)];
         let flags = SendFlags::NOSIGNAL;
-        Ok(rustix::net::sendmsg(stream.as_fd(), &parts, &mut ancillary, flags)?)
+        Ok(rustix::net::sendmsg(socket, &parts, &mut ancillary, flags)?)
     };
-    let sent = stream.async_io(Interest::WRITABLE, send).await?;
-    write_all(stream, &bytes[sent..]).await
+    let sent = taken(socket, send).await?;
+    write_all(socket, &bytes[sent..]).await
+}
+
+/// Tries until the socket takes something.
+async fn taken(socket: &Socket, mut send: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match send() {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => socket.room().await?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            sent => return sent,
+        }
+    }
 }
 
 pub(crate) fn invalid(what: &str) -> io::Error {

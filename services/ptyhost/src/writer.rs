@@ -3,11 +3,11 @@
 
 use std::{io, os::fd::OwnedFd, sync::Arc, time::Duration};
 
-use tokio::{net::UnixStream, sync::mpsc, time::timeout};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::{host::Host, protocol::Notice, wire};
+use crate::{host::Host, protocol::Notice, watch::Socket, wire};
 
 /// How long a worker that was superseded while it was stopped may take to wake up and be told.
 const SUPERSEDED_WITHIN: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ pub(crate) struct Outgoing {
 
 pub(crate) struct Writer {
     host: Arc<Host>,
-    stream: Arc<UnixStream>,
+    socket: Arc<Socket>,
     queue: mpsc::Receiver<Outgoing>,
     unsent: Vec<u8>,
 }
@@ -31,10 +31,10 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(
         host: Arc<Host>,
-        stream: Arc<UnixStream>,
+        socket: Arc<Socket>,
         queue: mpsc::Receiver<Outgoing>,
     ) -> Self {
-        Self { host, stream, queue, unsent: Vec::new() }
+        Self { host, socket, queue, unsent: Vec::new() }
     }
 
     /// Writes until the connection closes, then says the last words.
@@ -87,11 +87,11 @@ impl Writer {
             return Ok(());
         };
         self.flush().await?;
-        wire::write_with_fd(&self.stream, &answer.bytes, fd).await
+        wire::write_with_fd(&self.socket, &answer.bytes, fd).await
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        wire::write_all(&self.stream, &self.unsent).await?;
+        wire::write_all(&self.socket, &self.unsent).await?;
         self.unsent.clear();
         self.unsent.shrink_to(KEPT_BYTES);
         Ok(())

@@ -5,7 +5,7 @@ mod announce;
 mod doors;
 mod parts;
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use termfleet_runtime::{About, Admin, Drain, Metrics, Readiness, Signals, Tasks, logs};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli,
     config::{self, Settings},
+    role,
     state::StateDir,
 };
 use parts::Running;
@@ -39,7 +40,7 @@ struct Given<'a> {
 pub(crate) fn run(options: cli::Dev) -> Result<()> {
     let settings = config::load(&options.source, options.flags())?;
     let log = settings.telemetry.log.as_deref().unwrap_or(DEFAULT_LOG);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = role::runtime(settings.server.threads.unwrap_or(NonZeroUsize::MIN))?;
     runtime.block_on(async {
         let traces = settings.telemetry.start_traces(ABOUT, &settings.gateway.id)?;
         logs::init_with(Some(log), settings.telemetry.log_format, traces.as_ref())

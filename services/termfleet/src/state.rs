@@ -6,7 +6,6 @@
 //! | `signing.key` | what tokens are signed with, base64 |
 //! | `ptyhost.sock` | the socket of the ptyhost, which outlives the process |
 //! | `ptyhost.log` | what the ptyhost had to say |
-//! | `worker.sock` | the socket between the gateway and the worker of one `dev` |
 //! | `projects` | directories of projects other than the default one |
 //! | `url` | the URL with the token, for the command line |
 //!
@@ -136,11 +135,6 @@ impl StateDir {
     /// Where the ptyhost listens.
     pub(crate) fn ptyhost_socket(&self) -> PathBuf {
         self.path.join("ptyhost.sock")
-    }
-
-    /// Where the worker listens for the gateway.
-    pub(crate) fn worker_socket(&self) -> PathBuf {
-        self.path.join("worker.sock")
     }
 
     /// What the ptyhost had to say.

@@ -1,6 +1,6 @@
 //! What sessions' processes use, looked at in turns: for metrics, never for a decision.
 //!
-//! The ptyhost looks at the machine's processes once for all who ask at about the same time, so a
+//! The ptyhost looks at the machine's processes once for all who ask within a fifth of a second, so a
 //! round of many sessions costs it little more than one of few.
 
 use std::{collections::HashMap, sync::Arc};
@@ -12,9 +12,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{session::SessionHandle, worker::Context};
 
-/// Sessions asked about at once: enough to share one look at the machine, few enough that a
-/// keystroke's request does not queue behind them.
-pub(crate) const AT_ONCE: usize = 64;
+/// Sessions asked about at once: few, so that keystrokes do not queue behind them.
+const AT_ONCE: usize = 4;
 
 /// Processor time of each session's shell so far, in milliseconds.
 type Spent = HashMap<(SessionId, Epoch), u64>;

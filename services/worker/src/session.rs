@@ -148,8 +148,10 @@ pub(crate) struct Described {
 pub(crate) enum Outcome {
     /// The store has the record as it was written in that epoch, or refuses it.
     Recorded(Epoch, Box<Result<record::Session, StoreError>>),
-    /// What `/proc` tells; whoever asked for it gets it.
-    Stated(Option<Stat>, Option<oneshot::Sender<Described>>),
+    /// What `/proc` tells, for whoever asked.
+    Stated(Option<Stat>, oneshot::Sender<Described>),
+    /// Where the shell is.
+    Located(Option<String>),
     /// The processes were signalled.
     Moved(Move, Result<(), Refusal>, Reply),
     /// The screen, for one of its viewers, as it was in that epoch.
@@ -339,6 +341,7 @@ impl Session {
         match outcome {
             Outcome::Recorded(epoch, result) => self.recorded(epoch, *result),
             Outcome::Stated(stat, reply) => self.stated(stat, reply),
+            Outcome::Located(path) => self.located(path),
             Outcome::Moved(step, result, reply) => self.moved(step, result, reply),
             Outcome::Pictured(epoch, number, picture) => self.pictured(epoch, number, &picture),
             Outcome::Queried(epoch, answer) => self.answer_query(epoch, answer).await,

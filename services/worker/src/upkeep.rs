@@ -3,44 +3,114 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream};
-use termfleet_session::{ids::SessionId, record::Counters};
+use termfleet_session::{
+    ids::{Epoch, SessionId},
+    record::Counters,
+};
 use termfleet_store::{StoreError, Touch};
 use tokio::{
     sync::watch,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
-    sample,
     session::{Command, Outcome, SessionHandle},
     worker::Context,
 };
 
 /// How often activity is written (`cluster.md` §1).
 const EVERY: Duration = Duration::from_secs(10);
+/// A round goes through the sessions in as many slices at most, spread over half of that time: all at
+/// once, they would hold up the keys of everybody.
+const SLICES: usize = 100;
 
 /// What was last known of one session.
 #[derive(Default)]
 struct Seen {
     touched: Option<Touch>,
     asserted: Option<Instant>,
+    place: Option<(Epoch, String)>,
+}
+
+/// Where the rounds stand.
+struct Rounds {
+    context: Arc<Context>,
+    every: Duration,
+    seen: HashMap<SessionId, Seen>,
+    /// When the next round begins.
+    next: Instant,
+    /// Whose turn is still to come in this one, and how many have theirs at once.
+    left: Vec<SessionHandle>,
+    slice: usize,
+    /// What this one is to write.
+    batch: Vec<Touch>,
 }
 
 /// Runs until the worker stops.
 pub(crate) async fn run(context: Arc<Context>, mut losses: watch::Receiver<u64>) {
-    let mut tick = interval(EVERY.min(context.config.assert_every));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = HashMap::new();
+    let mut rounds = Rounds::new(context.clone());
     loop {
         tokio::select! {
             () = context.stop.cancelled() => return,
-            now = tick.tick() => round(&context, &mut seen, now).await,
+            () = sleep_until(rounds.due()) => rounds.go_on().await,
             lost = losses.changed() => match lost {
                 Ok(()) => assert_all(&context).await,
                 // The store is gone, and so is this process soon.
                 Err(_) => return context.stop.cancelled().await,
             },
+        }
+    }
+}
+
+impl Rounds {
+    fn new(context: Arc<Context>) -> Self {
+        let every = EVERY.min(context.config.assert_every);
+        let (seen, next) = (HashMap::new(), Instant::now());
+        Self { context, every, seen, next, left: Vec::new(), slice: 0, batch: Vec::new() }
+    }
+
+    fn due(&self) -> Instant {
+        match self.left.is_empty() {
+            true => self.next,
+            false => Instant::now() + self.every / (2 * SLICES) as u32,
+        }
+    }
+
+    /// Begins a round, or goes on with it.
+    async fn go_on(&mut self) {
+        let now = Instant::now();
+        if self.left.is_empty() {
+            self.next = now + self.every;
+            self.left = live(&self.context);
+            self.slice = self.left.len().div_ceil(SLICES);
+            let mut before = std::mem::take(&mut self.seen);
+            let ids = self.left.iter().map(|session| session.facts().id.clone());
+            self.seen =
+                ids.map(|id| (id.clone(), before.remove(&id).unwrap_or_default())).collect();
+        }
+        let later = self.left.len().saturating_sub(self.slice);
+        for session in self.left.split_off(later) {
+            self.look_after(&session, now).await;
+        }
+        if self.left.is_empty() {
+            write(&self.context, &std::mem::take(&mut self.batch)).await;
+        }
+    }
+
+    async fn look_after(&mut self, session: &SessionHandle, now: Instant) {
+        let Some(known) = self.seen.get_mut(&session.facts().id) else { return };
+        let touch = touch(session);
+        if known.touched.as_ref() != Some(&touch) {
+            if printed(known.touched.as_ref(), &touch) {
+                locate(&self.context, session, &mut known.place).await;
+            }
+            self.batch.push(touch.clone());
+            known.touched = Some(touch);
+        }
+        let asserted = *known.asserted.get_or_insert(now);
+        if now.duration_since(asserted) >= self.context.config.assert_every {
+            known.asserted = Some(now);
+            session.send(Command::Outcome(Outcome::AssertDue)).await;
         }
     }
 }
@@ -60,33 +130,6 @@ fn live(context: &Context) -> Vec<SessionHandle> {
     all.filter(|session| session.feed().ended().is_none()).collect()
 }
 
-async fn round(context: &Context, seen: &mut HashMap<SessionId, Seen>, now: Instant) {
-    let live = live(context);
-    let mut before = std::mem::take(seen);
-    let (mut batch, mut busy) = (Vec::new(), Vec::new());
-    for session in &live {
-        let id = &session.facts().id;
-        let mut known = before.remove(id).unwrap_or_default();
-        let touch = touch(session);
-        if known.touched.as_ref() != Some(&touch) {
-            if printed(known.touched.as_ref(), &touch) {
-                busy.push(session);
-            }
-            batch.push(touch.clone());
-            known.touched = Some(touch);
-        }
-        let asserted = *known.asserted.get_or_insert(now);
-        if now.duration_since(asserted) >= context.config.assert_every {
-            known.asserted = Some(now);
-            session.send(Command::Outcome(Outcome::AssertDue)).await;
-        }
-        seen.insert(id.clone(), known);
-    }
-    let looks = stream::iter(busy).map(|session| look(context, session));
-    looks.for_each_concurrent(sample::AT_ONCE, |looking| looking).await;
-    write(context, &batch).await;
-}
-
 fn touch(session: &SessionHandle) -> Touch {
     let feed = session.feed();
     Touch {
@@ -102,9 +145,15 @@ fn printed(before: Option<&Touch>, now: &Touch) -> bool {
 }
 
 /// Where is its shell now? Only after it printed something: a change of directory shows a prompt.
-async fn look(context: &Context, session: &SessionHandle) {
-    let stat = context.client.stat(&session.facts().id, session.feed().epoch).await.ok();
-    session.send(Command::Outcome(Outcome::Stated(stat, None))).await;
+async fn locate(context: &Context, session: &SessionHandle, known: &mut Option<(Epoch, String)>) {
+    let epoch = session.feed().epoch;
+    let place = context.client.place(&session.facts().id, epoch).await;
+    let Ok(Some(path)) = place else { return };
+    let place = Some((epoch, path.clone()));
+    if *known != place {
+        *known = place;
+        session.send(Command::Outcome(Outcome::Located(Some(path)))).await;
+    }
 }
 
 async fn write(context: &Context, batch: &[Touch]) {

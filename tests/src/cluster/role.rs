@@ -34,10 +34,11 @@ impl Roles<'_> {
     pub(super) fn worker(&self, number: usize) -> Result<Role> {
         let role = self.role("worker", number)?;
         let config = format!(
-            "[server]\nadmin_listen = \"{}\"\n[redis]\nurl = \"{}\"\n\
+            "[server]\nadmin_listen = \"{}\"\n{}[redis]\nurl = \"{}\"\n\
              [cluster]\nverify_key_file = {:?}\n\
              [worker]\nid = \"{}\"\nlisten = \"{}\"\nstate_dir = {:?}\n{}",
             role.admin,
+            self.built.server_config,
             self.redis,
             self.keys.verify,
             role.name,
@@ -55,10 +56,11 @@ impl Roles<'_> {
         let (trust, workers) = self.pool(&role);
         let config = format!(
             "[server]\nlisten = [\"{}\"]\nadmin_listen = \"{}\"\nproxies = [\"127.0.0.1\"]\n\
-             [redis]\nurl = \"{}\"\n[auth]\nsecret_file = {:?}\n\
+             {}[redis]\nurl = \"{}\"\n[auth]\nsecret_file = {:?}\n\
              [cluster]\nsigning_key_file = {:?}\n{}{}[gateway]\nid = \"{}\"\n{}{}",
             role.address,
             role.admin,
+            self.built.server_config,
             self.redis,
             self.keys.tokens,
             self.keys.signing,

@@ -40,8 +40,9 @@ enum Role {
     Worker,
 }
 
-// The product's gateways and workers have the same runtime.
-#[tokio::main]
+// The product's gateways and workers have the same runtime here, and one of several threads makes
+// neither faster: they share this machine's cores.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     raise_open_files()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -11,12 +11,8 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use rustix::net::Shutdown;
 use termfleet_session::code::Code;
-use tokio::{
-    net::UnixStream,
-    sync::{Notify, oneshot},
-};
+use tokio::sync::{Notify, oneshot};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -28,6 +24,7 @@ use crate::{
     outbox::Outbox,
     protocol::{Held, Notice, Request, Response},
     ring::{LAYOUT, RingReader},
+    watch::Socket,
     wire::{self, Frame, FrameReader},
 };
 
@@ -49,7 +46,7 @@ pub(crate) struct Inner {
     pub(super) outbox: Outbox,
     /// Cancelled when the connection has ended, by either side.
     pub(super) ended: CancellationToken,
-    stream: Arc<UnixStream>,
+    socket: Arc<Socket>,
     unsent: Notify,
     room: Notify,
     // Held for a few operations and one write that does not wait, never across an await.
@@ -74,15 +71,15 @@ pub(super) async fn open(
     path: &Path,
     tasks: &TaskTracker,
 ) -> Result<(Link, Welcome), ConnectError> {
-    let stream = Arc::new(UnixStream::connect(path).await?);
+    let socket = Arc::new(Socket::connect(path).await?);
     let hello = wire::frame(HELLO, &Request::Hello { layout: LAYOUT }, &[]);
-    wire::write_all(&stream, &hello).await?;
-    let mut frames = FrameReader::new(stream.clone());
+    wire::write_all(&socket, &hello).await?;
+    let mut frames = FrameReader::new(socket.clone());
     let ended = CancellationToken::new();
     let inner = Arc::new(Inner {
         outbox: Outbox::default(),
         ended: ended.clone(),
-        stream,
+        socket,
         unsent: Notify::new(),
         room: Notify::new(),
         state: Mutex::new(State {
@@ -206,7 +203,7 @@ impl Inner {
         }
         // A failed write is the writer's to find: it will fail again.
         let written =
-            if state.out.is_empty() { self.stream.try_write(frame).unwrap_or(0) } else { 0 };
+            if state.out.is_empty() { self.socket.try_write(frame).unwrap_or(0) } else { 0 };
         if written < frame.len() {
             state.out.extend_from_slice(&frame[written..]);
             self.unsent.notify_one();
@@ -226,7 +223,7 @@ impl Inner {
                 tokio::select! {
                     biased;
                     () = self.ended.cancelled() => return,
-                    _ = self.stream.writable() => {}
+                    _ = self.socket.room() => {}
                 }
                 if let Err(e) = self.write_some() {
                     debug!(error = %e, "writing to the ptyhost failed");
@@ -240,7 +237,7 @@ impl Inner {
 
     fn write_some(&self) -> io::Result<()> {
         let mut state = self.lock();
-        match self.stream.try_write(&state.out) {
+        match self.socket.try_write(&state.out) {
             Ok(written) => state.out.advance(written),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
             Err(e) => return Err(e),
@@ -270,7 +267,7 @@ impl Inner {
         self.ended.cancel();
         state.waiting.clear();
         // Whoever still holds the events holds the socket, too.
-        let _ = rustix::net::shutdown(&self.stream, Shutdown::Both);
+        self.socket.shutdown();
     }
 
     fn hear(&self, frame: Frame, frames: &mut FrameReader) -> io::Result<()> {

@@ -194,7 +194,20 @@ impl PtyHostClient {
     /// # Errors
     /// [`Refused`] if the session is unknown.
     pub async fn stat(&self, session: &SessionId, epoch: Epoch) -> Result<Stat, Refused> {
-        self.look(session, epoch, false).await
+        self.look(Request::Stat { key: key(session, epoch), reading: false, place: false }).await
+    }
+
+    /// Where the session's shell is; none once it has ended.
+    ///
+    /// # Errors
+    /// [`Refused`] if the session is unknown.
+    pub async fn place(
+        &self,
+        session: &SessionId,
+        epoch: Epoch,
+    ) -> Result<Option<String>, Refused> {
+        let request = Request::Stat { key: key(session, epoch), reading: false, place: true };
+        Ok(self.look(request).await?.cwd)
     }
 
     /// Whether the session waits for its user; none if its ptyhost is an older one, which cannot tell.
@@ -206,16 +219,11 @@ impl PtyHostClient {
         session: &SessionId,
         epoch: Epoch,
     ) -> Result<Option<Reading>, Refused> {
-        Ok(self.look(session, epoch, true).await?.reading)
+        let request = Request::Stat { key: key(session, epoch), reading: true, place: false };
+        Ok(self.look(request).await?.reading)
     }
 
-    async fn look(
-        &self,
-        session: &SessionId,
-        epoch: Epoch,
-        reading: bool,
-    ) -> Result<Stat, Refused> {
-        let request = Request::Stat { key: key(session, epoch), reading };
+    async fn look(&self, request: Request) -> Result<Stat, Refused> {
         match self.link.ask(&request, &[]).await?.response {
             Response::Stat(stat) => Ok(stat),
             other => Err(unexpected(&other)),

@@ -1,6 +1,9 @@
 //! `[server]`: where clients and the admin reach this process, and who they may be.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+};
 
 use termfleet_gateway::{config::Network, ws::Site};
 use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Section};
@@ -8,7 +11,7 @@ use termfleet_runtime::settings::{Key, Kind, Preset, Resolved, Section};
 pub(super) const SECTION: Section = Section {
     name: "server",
     about: "Where clients and the admin reach a gateway, and which hosts and pages it answers.",
-    keys: &[&HOST, &PORT, &LISTEN, &ADMIN_LISTEN, &HOSTS, &ORIGINS, &PROXIES],
+    keys: &[&HOST, &PORT, &LISTEN, &ADMIN_LISTEN, &HOSTS, &ORIGINS, &PROXIES, &THREADS],
 };
 
 const HOST: Key = Key::new(
@@ -57,6 +60,16 @@ const PROXIES: Key = Key::new(
 )
 .known_as(&["server.trusted_proxies"]);
 
+const THREADS: Key = Key::new(
+    "server.threads",
+    Kind::Number(0, MAX_THREADS),
+    Preset::Number(0),
+    "Threads that serve. 0: as many as it may use cores; with `termfleet dev` one. One answers keys \
+     soonest and for the least processor time: where processes share cores, let each have one",
+);
+/// More than any machine has cores for one process.
+const MAX_THREADS: u64 = 1024;
+
 /// Where clients and the admin reach this process.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
@@ -68,6 +81,8 @@ pub(crate) struct Server {
     pub(crate) site: Site,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub(crate) proxies: Vec<Network>,
+    /// Threads that serve, if somebody says how many.
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 pub(super) fn parse(values: &mut Resolved) -> Server {
@@ -83,6 +98,7 @@ pub(super) fn parse(values: &mut Resolved) -> Server {
         admin_listen: values.parsed(&ADMIN_LISTEN).unwrap_or(nowhere),
         site: site(values),
         proxies: values.each(&PROXIES),
+        threads: NonZeroUsize::new(values.number(&THREADS) as usize),
     }
 }
 

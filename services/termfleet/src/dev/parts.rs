@@ -1,10 +1,7 @@
 //! The parts of `dev`, put together: ptyhost, store, worker, and the gateway that reaches the worker
-//! over a Unix socket in the state directory.
+//! through memory.
 
-use std::{
-    fs::Permissions, io::ErrorKind, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc,
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use hyper_util::rt::TokioIo;
@@ -20,11 +17,12 @@ use termfleet_store::{Bus, MemoryStore};
 use termfleet_token::{CapabilityKey, Key, ResumeKey, Verifier, VerifierConfig};
 use termfleet_worker::{Config as WorkerConfig, Parts as WorkerParts, ProjectRoots, Worker};
 use tokio::{
-    net::{TcpListener, UnixListener, UnixStream},
-    sync::watch,
+    io::DuplexStream,
+    net::TcpListener,
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
@@ -33,7 +31,6 @@ use super::{ABOUT, Given};
 use crate::{
     holder::{self, Holding},
     hooks,
-    state::StateDir,
     web::WebTerminal,
 };
 
@@ -50,6 +47,11 @@ const ORPHAN_AFTER: Duration = Duration::from_secs(60);
 const LINK_DEADLINE: Duration = Duration::from_secs(10);
 /// How long clients may take to leave when `dev` ends: their page is on this machine.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Bytes on their way between gateway and worker, each way: what a socket's buffers would hold.
+const LINK_BYTES: usize = 256 << 10;
+/// Connections that may wait for the worker to take them: its gateway makes one.
+const CONNECTIONS: usize = 4;
 
 /// What runs.
 pub(super) struct Running {
@@ -96,9 +98,10 @@ pub(super) async fn start(
         drain: drain.clone(),
     };
     let worker = Worker::start(parts, metrics.part("worker")).await;
-    serve_worker(&worker, state, tasks)?;
+    let (channel, incoming) = way_to_worker();
+    serve_worker(&worker, incoming, tasks);
 
-    let endpoint = WorkerEndpoint { id: worker_id()?, channel: channel(state.worker_socket())? };
+    let endpoint = WorkerEndpoint { id: worker_id()?, channel };
     let upstream = Upstream::start(vec![endpoint], capabilities, tasks, drain);
     let standing = upstream.standing();
     let parts = GatewayParts {
@@ -143,33 +146,33 @@ fn worker_config(given: Given<'_>) -> Result<WorkerConfig> {
     })
 }
 
-/// The worker's gRPC port is a socket in a directory that is the user's alone.
-fn serve_worker(worker: &Worker, state: &StateDir, tasks: &Tasks) -> Result<()> {
-    let socket = state.worker_socket();
-    match std::fs::remove_file(&socket) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&socket)?;
-    std::fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
-    let incoming = UnixListenerStream::new(listener);
+/// The gateway's way to the worker, and what comes in by it.
+fn way_to_worker() -> (Channel, impl Stream<Item = io::Result<DuplexStream>>) {
+    let (connections, incoming) = mpsc::channel(CONNECTIONS);
+    // The URI is never resolved: the connector makes both ends.
+    let endpoint = upstream::tuned(Endpoint::from_static("http://worker"));
+    let connector = service_fn(move |_| {
+        let connections = connections.clone();
+        async move {
+            let (near, far) = tokio::io::duplex(LINK_BYTES);
+            connections.send(far).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+            io::Result::Ok(TokioIo::new(near))
+        }
+    });
+    (endpoint.connect_with_connector_lazy(connector), ReceiverStream::new(incoming).map(Ok))
+}
+
+fn serve_worker(
+    worker: &Worker,
+    incoming: impl Stream<Item = io::Result<DuplexStream>> + Send + 'static,
+    tasks: &Tasks,
+) {
     let worker = worker.clone();
     tasks.spawn("worker", async move {
         if let Err(error) = worker.serve(incoming).await {
             tracing::error!(%error, "the worker's port failed");
         }
     });
-    Ok(())
-}
-
-fn channel(socket: PathBuf) -> Result<Channel> {
-    // The URI is never resolved: the connector goes to the socket.
-    let endpoint = upstream::tuned(Endpoint::from_static("http://worker"));
-    let connector = service_fn(move |_| {
-        let socket = socket.clone();
-        async move { UnixStream::connect(socket).await.map(TokioIo::new) }
-    });
-    Ok(endpoint.connect_with_connector_lazy(connector))
 }
 
 fn gateway_config(given: Given<'_>) -> GatewayConfig {

@@ -217,12 +217,12 @@ impl Session {
     /// Asks `/proc`, then answers with what there is to know.
     pub(super) fn describe(&mut self, reply: oneshot::Sender<Described>) {
         if !self.alive() {
-            return self.stated(None, Some(reply));
+            return self.stated(None, reply);
         }
         let (context, epoch) = (self.context.clone(), self.feed.epoch);
         let id = self.handle.facts().id.clone();
         self.later("stat", async move {
-            Outcome::Stated(context.client.stat(&id, epoch).await.ok(), Some(reply))
+            Outcome::Stated(context.client.stat(&id, epoch).await.ok(), reply)
         });
     }
 
@@ -265,19 +265,21 @@ impl Session {
         let (context, epoch) = (self.context.clone(), self.feed.epoch);
         let id = self.handle.facts().id.clone();
         self.later("look", async move {
-            Outcome::Stated(context.client.stat(&id, epoch).await.ok(), None)
+            Outcome::Located(context.client.place(&id, epoch).await.ok().flatten())
         });
     }
 
-    pub(super) fn stated(&mut self, stat: Option<Stat>, reply: Option<oneshot::Sender<Described>>) {
-        let path = stat.as_ref().and_then(|stat| stat.cwd.clone());
+    pub(super) fn stated(&mut self, stat: Option<Stat>, reply: oneshot::Sender<Described>) {
+        self.located(stat.as_ref().and_then(|stat| stat.cwd.clone()));
+        let (record, viewers) = (self.record(), self.attachments.len());
+        answer(reply, Described { record, stat, viewers });
+    }
+
+    /// The shell may be in another directory.
+    pub(super) fn located(&mut self, path: Option<String>) {
         let current = &self.ledger.session().current_path;
         if let Some(path) = path.filter(|path| path != current && self.alive()) {
             self.note_soon(Change { current_path: Some(path), ..Change::default() });
-        }
-        if let Some(reply) = reply {
-            let (record, viewers) = (self.record(), self.attachments.len());
-            answer(reply, Described { record, stat, viewers });
         }
     }
 }
