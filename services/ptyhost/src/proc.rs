@@ -111,7 +111,8 @@ impl Process {
 
 /// Every process below this one, with the session that it belongs to.
 pub(crate) struct Census {
-    members: Vec<(Process, Option<SessionId>)>,
+    members: HashMap<SessionId, Vec<Process>>,
+    nobodys: Vec<Process>,
 }
 
 impl Census {
@@ -145,35 +146,36 @@ impl Census {
             };
             marks.iter().find(is_its).map(|mark| mark.session.clone())
         };
-        let shell = |pid: u32| marks.iter().find(|mark| mark.alive && mark.shell.pid == pid);
+        let shells: HashMap<u32, &Mark> =
+            marks.iter().filter(|mark| mark.alive).map(|mark| (mark.shell.pid, mark)).collect();
         let owner = |process: &Process| {
             let root = root(process.birth.pid, host, &parents)?;
-            let of_root = match shell(root) {
+            let of_root = match shells.get(&root) {
                 Some(mark) => Some(mark.session.clone()),
                 None => by_pid.get(&root).and_then(|orphan| own(orphan)).or_else(|| own(process)),
             };
             Some(of_root)
         };
         let owners: Vec<_> = processes.iter().map(owner).collect();
-        let members = processes
-            .into_iter()
-            .zip(owners)
-            .filter_map(|(process, owner)| Some((process, owner?)))
-            .collect();
-        Self { members }
+        let mut census = Self { members: HashMap::new(), nobodys: Vec::new() };
+        for (process, owner) in processes.into_iter().zip(owners) {
+            match owner {
+                Some(Some(session)) => census.members.entry(session).or_default().push(process),
+                Some(None) => census.nobodys.push(process),
+                None => {}
+            }
+        }
+        census
     }
 
     /// The processes of one session.
-    pub(crate) fn of<'c>(&'c self, session: &'c SessionId) -> impl Iterator<Item = &'c Process> {
-        self.members
-            .iter()
-            .filter(move |(_, owner)| owner.as_ref() == Some(session))
-            .map(|(process, _)| process)
+    pub(crate) fn of(&self, session: &SessionId) -> impl Iterator<Item = &Process> {
+        self.members.get(session).into_iter().flatten()
     }
 
     /// Every process below this one.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Process> {
-        self.members.iter().map(|(process, _)| process)
+        self.members.values().flatten().chain(&self.nobodys)
     }
 
     /// What there is to tell about a session.
