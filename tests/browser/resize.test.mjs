@@ -52,6 +52,31 @@ scenario("a window that only becomes lower or taller shows what the server's ter
   }
 });
 
+scenario("what has scrolled away outlasts new sizes, in any width", async (stage) => {
+  const terminal = await stage.visitor();
+  await terminal.open(stage.dev.url);
+  await terminal.prompt();
+  await terminal.command("for i in {1..3000}; do echo \"<$i> $(printf 'x%.0s' {1..60})\"; done");
+  const shown = async () => (await terminal.screen()).trimEnd();
+  const numbers = async () => {
+    const found = (await terminal.buffer()).matchAll(/<(\d+)>/g);
+    return Array.from(found, ([, number]) => Number(number));
+  };
+  const all = Array.from({ length: 3000 }, (_, at) => at + 1);
+  assert.deepEqual(await numbers(), all);
+  for (const [width, height] of [[1280, 500], [900, 700], [460, 700], [420, 500], [1280, 900]]) {
+    const before = await size(terminal);
+    await terminal.page.setViewportSize({ width, height });
+    await until("another size", async () => (await size(terminal)) !== before);
+    // A quarter of a second after that it is drawn anew.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await until("the same screen", async () => (await shown()) === (await served(stage, terminal)), {
+      seen: async () => `${await shown()}\n--- the server's ---\n${await served(stage, terminal)}`,
+    });
+    assert.deepEqual(await numbers(), all, `${width}x${height}`);
+  }
+});
+
 /** What the server's terminal shows of the session in the active tab. */
 async function served(stage, terminal) {
   const { sessionId } = await terminal.activeTab();

@@ -137,11 +137,17 @@ impl Emulator {
         let mut main = self.main.take();
         let history = main.as_mut().map_or(&mut shown, |main| &mut main.grid);
         let at_bottom = history.cursor.point.line.0 as usize + 1 == before;
-        reflow(history, lines, cols);
-        self.keep_history(history);
-        if at_bottom {
-            taller::take_back(history, &mut self.lines, lines.saturating_sub(before));
+        let saved = history.saved_cursor.point.line;
+        let grows = at_bottom && (lines > before || cols > history.columns());
+        if grows {
+            taller::bring_back(history, &mut self.lines, size);
         }
+        reflow(history, lines, cols);
+        if grows {
+            // It stays where it is, whatever comes down.
+            history.saved_cursor.point.line = saved.min(history.bottommost_line());
+        }
+        self.keep_history(history);
         settle(history, cols);
         if let Some(main) = &mut main {
             shown.resize(false, lines, cols);

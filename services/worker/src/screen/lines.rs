@@ -154,11 +154,6 @@ impl Lines {
         }
     }
 
-    /// The newest line.
-    pub(super) fn newest(&self) -> Option<Line> {
-        self.before(u64::MAX, 1).1.pop()
-    }
-
     /// Takes the newest line out.
     pub(super) fn pop(&mut self) {
         let Some(block) = self.blocks.back_mut() else { return };
@@ -217,6 +212,10 @@ mod tests {
     use alacritty_terminal::term::cell::Cell;
 
     use super::*;
+
+    fn newest(lines: &Lines) -> Option<Line> {
+        lines.before(u64::MAX, 1).1.pop()
+    }
 
     fn texts(lines: &[Line]) -> Vec<String> {
         lines.iter().map(|line| String::from_utf8_lossy(&line.text).into_owned()).collect()
@@ -282,12 +281,12 @@ mod tests {
         let whole = lines.bytes;
         assert!(lines.blocks.len() > 2 && whole > 0);
         for number in (0..10_000).rev() {
-            let text = String::from_utf8(lines.newest().unwrap().text).unwrap();
+            let text = String::from_utf8(newest(&lines).unwrap().text).unwrap();
             assert_eq!((text, lines.end()), (format!("{number:0>20}"), number + 1));
             lines.pop();
         }
         lines.pop();
-        assert!(lines.newest().is_none() && lines.blocks.is_empty());
+        assert!(newest(&lines).is_none() && lines.blocks.is_empty());
         assert_eq!((lines.bytes, lines.first(), lines.end()), (0, 0, 0));
     }
 

@@ -391,7 +391,7 @@ fn a_taller_screen_takes_rows_back_and_a_lower_one_gives_them_again() {
 }
 
 #[test]
-fn rows_come_back_only_to_who_asks_in_the_last_row_and_only_if_they_fit() {
+fn rows_come_back_only_to_who_asks_in_the_last_row() {
     let lines: String = (0..10).map(|n| format!("line {n}\r\n")).collect();
     let mut screen = fed(20, 4, format!("{lines}$\x1b[A").as_bytes());
     screen.resize(Size { cols: 20, rows: 6 });
@@ -400,11 +400,26 @@ fn rows_come_back_only_to_who_asks_in_the_last_row_and_only_if_they_fit() {
     screen.resize(Size { cols: 8, rows: 11 });
     assert_eq!(rows(&mut screen)[..2], ["line 0", "line 1"]);
     screen.resize(Size { cols: 8, rows: 13 });
-    assert_eq!(
-        (&*rows(&mut screen)[0], &*rows(&mut screen)[12]),
-        ("line 0", ""),
-        "what was wider stays"
-    );
+    let shown = rows(&mut screen);
+    assert_eq!([&shown[0], &shown[1], &shown[12]], ["12345678", "9", "$"], "as wide as it is now");
+}
+
+#[test]
+fn a_wider_screen_is_filled_from_above() {
+    // Every line takes two rows, and the screen begins in the middle of one.
+    let lines: String = (0..30).map(|n| format!("<{n:02}>567890abc\r\n")).collect();
+    let mut screen = fed(10, 6, format!("{lines}$ ").as_bytes());
+    let narrow = ["90abc", "<28>567890", "abc", "<29>567890", "abc", "$"].map(str::to_owned);
+    assert_eq!(rows(&mut screen)[1..], narrow[1..]);
+    screen.resize(Size { cols: 20, rows: 9 });
+    let wide = (22..30).map(|n| format!("<{n}>567890abc")).chain(["$".to_owned()]);
+    assert_eq!(rows(&mut screen), wide.collect::<Vec<_>>());
+    let above = history(&mut screen);
+    let newest = above.last().map(|(text, wraps)| (&**text, *wraps));
+    // What is far above stays as it was wrapped.
+    assert_eq!((above.len(), newest), (36 + 4, Some(("<21>567890abc", false))));
+    screen.resize(Size { cols: 10, rows: 6 });
+    assert_eq!(rows(&mut screen)[1..], narrow[1..]);
 }
 
 #[test]

@@ -9,6 +9,11 @@ import type { SessionEvent, Tier } from "./messages.ts";
 export interface Screen {
   /** Clears everything and takes this size: a snapshot follows. */
   reset(cols: number, rows: number): void;
+  /**
+   * Clears what it shows and takes this size, and keeps what has scrolled away: a snapshot of the
+   * screen alone follows. A screen without this is reset, and gets scrollback with the snapshot.
+   */
+  redraw?(cols: number, rows: number): void;
   /** Takes this size: the session's. */
   resize(cols: number, rows: number): void;
   /** Draws bytes, then calls `parsed`. In a `replay` terminal queries are not answered. */

@@ -148,6 +148,7 @@ export class Attachment {
         ...(tier === undefined ? {} : { tier }),
         ...this.#size,
         snapshotRows,
+        ...(this.options.screen.redraw ? { redrawRows: 0 } : {}),
       },
       (answer) => {
         if (this.#asking !== link) return;

@@ -81,14 +81,21 @@ export class Drawing {
   snapshot(frame: SnapshotFrame): void {
     const step = this.#track.snapshot(frame);
     if (step.do === "ignore") return;
-    if (step.first) {
+    let { data } = frame;
+    if (step.before) {
+      const { screen } = this;
       this.#check.disturbed();
       this.#acks.jump(frame.offset);
-      this.screen.reset(frame.cols, frame.rows);
+      if (step.before === "redraw" && screen.redraw) {
+        screen.redraw(frame.cols, frame.rows);
+        data = withoutReset(data);
+      } else {
+        screen.reset(frame.cols, frame.rows);
+      }
     }
-    if (step.end === undefined) return this.screen.write(frame.data, true, () => {});
+    if (step.end === undefined) return this.screen.write(data, true, () => {});
     this.#acks.received(this.#track.ackLimit);
-    this.screen.write(frame.data, true, this.#acks.whenParsed(step.end));
+    this.screen.write(data, true, this.#acks.whenParsed(step.end));
     this.host.replaced();
   }
 
@@ -137,4 +144,9 @@ export class Drawing {
     this.stats.patch({ [result]: count });
     if (result === "differs") this.host.differs(count);
   }
+}
+
+/** A snapshot without the full reset that it begins with. */
+function withoutReset(data: Uint8Array): Uint8Array {
+  return data[0] === 0x1b && data[1] === 0x63 ? data.subarray(2) : data;
 }

@@ -26,8 +26,11 @@ export type OutputStep =
 /** What to do with a snapshot frame. */
 export type SnapshotStep =
   | { do: "ignore" }
-  /** Show it; `first`: clear and resize before it; `end` is set with the last piece. */
-  | { do: "write"; first: boolean; end?: number };
+  /**
+   * Show it; `before` the first piece clear everything, or what is shown if nothing is in it that was
+   * not shown; `end` is set with the last piece.
+   */
+  | { do: "write"; before?: "reset" | "redraw"; end?: number };
 
 export class OutputTrack {
   #epoch: number | undefined;
@@ -118,8 +121,8 @@ export class OutputTrack {
 
   snapshot(frame: SnapshotFrame): SnapshotStep {
     if (this.#expecting === "nothing" || this.#expecting === "sync") return { do: "ignore" };
-    const first = !this.#snapshotOpen;
-    if (first && this.#expecting === "output" && this.#epoch === frame.epoch) {
+    const before = this.#snapshotOpen ? {} : { before: this.#before(frame) };
+    if (!this.#snapshotOpen && this.#expecting === "output" && this.#epoch === frame.epoch) {
       // It comes unasked: what follows may repeat bytes that this client has answered already.
       this.#replayUntil = Math.max(this.#replayUntil, this.#position);
     }
@@ -128,6 +131,12 @@ export class OutputTrack {
     this.#epoch = frame.epoch;
     this.#position = frame.offset;
     this.#channelEnd = frame.offset;
-    return frame.more ? { do: "write", first } : { do: "write", first, end: frame.offset };
+    return { do: "write", ...before, ...(frame.more ? {} : { end: frame.offset }) };
+  }
+
+  #before({ reason, epoch, offset }: SnapshotFrame): "reset" | "redraw" {
+    const shown =
+      this.#expecting === "output" && this.#epoch === epoch && offset <= this.#position;
+    return reason === "resized" && shown ? "redraw" : "reset";
   }
 }

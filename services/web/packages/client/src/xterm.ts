@@ -30,6 +30,12 @@ export type TerminalLike = Pick<
 
 /** Reset to the initial state, whatever sequence was being parsed. */
 const RESET = "\x18\x1bc";
+/**
+ * Ready for being drawn anew: no sequence open, the main screen, and the modes, character sets and
+ * colours in which a snapshot is drawn.
+ */
+const REDRAW =
+  "\x18\x1b[?1049l\x1b[?7h\x1b[?6l\x1b[4l\x1b[20l\x1b[r\x1b(B\x1b)B\x1b*B\x1b+B\x0f\x1b[m";
 
 /** A screen for {@link Attachment}s, and the keyboard that goes with it. */
 export class XtermScreen implements Screen, IDisposable {
@@ -74,6 +80,14 @@ export class XtermScreen implements Screen, IDisposable {
     this.#markReplay(true);
     this.terminal.write(RESET);
     this.resize(cols, rows);
+  }
+
+  redraw(cols: number, rows: number): void {
+    this.resize(cols, rows);
+    this.#markReplay(true);
+    // To clear all rows at once might put them into the scrollback.
+    const clear = Array.from({ length: rows }, (_, row) => `\x1b[${row + 1}H\x1b[2K`).join("");
+    this.terminal.write(`${REDRAW}${clear}\x1b[H`);
   }
 
   resize(cols: number, rows: number): void {

@@ -1,7 +1,13 @@
 /** The far end of a socket, played by a test: what the client sent is read, what it gets is said. */
 import type { AttachmentState, Screen } from "../src/attach.ts";
 import { Connection, type ConnectionOptions } from "../src/connection.ts";
-import { type ClientFrame, decodeFrame, encodeFrame, type ServerFrame } from "../src/frames.ts";
+import {
+  type ClientFrame,
+  decodeFrame,
+  encodeFrame,
+  type Reason,
+  type ServerFrame,
+} from "../src/frames.ts";
 import type { Socket } from "../src/socket.ts";
 import type { Attached } from "../src/messages.ts";
 
@@ -55,8 +61,16 @@ export class FakeSocket implements Socket {
   }
 
   snapshot(channel: number, offset: number, epoch = 1, more = false): void {
-    const [cols, rows, reason] = [80, 24, "new_client"] as const;
-    const data = bytes("\x1bc");
+    this.picture(channel, offset, { epoch, more });
+  }
+
+  /** A snapshot for some reason, of a screen that shows that text. */
+  picture(
+    channel: number,
+    offset: number,
+    { epoch = 1, more = false, reason = "new_client" as Reason, text = "" },
+  ): void {
+    const [cols, rows, data] = [80, 24, bytes(`\x1bc${text}`)] as const;
     this.frame({ kind: "snapshot", channel, epoch, offset, cols, rows, reason, more, data });
   }
 

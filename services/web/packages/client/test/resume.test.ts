@@ -2,6 +2,16 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { bytes, fakeConnection, FakeScreen, liveSession, SESSION } from "./fake.ts";
 
+class KeepingScreen extends FakeScreen {
+  redraws = 0;
+
+  redraw(cols: number, rows: number): void {
+    this.shown = "";
+    this.redraws += 1;
+    this.resize(cols, rows);
+  }
+}
+
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
@@ -116,6 +126,38 @@ test("an unasked snapshot replaces the screen; bytes seen before are a replay", 
   screen.replayed = "";
   socket().output(1, 3, "defgh");
   expect([screen.shown, screen.replayed, screen.resets]).toEqual(["defgh", "def", 2]);
+});
+
+test("a new size redraws the screen that is here, and only that", () => {
+  const screen = new KeepingScreen();
+  const { connection, socket } = fakeConnection();
+  connection.attach(SESSION, { screen, cols: 80, rows: 24 });
+  connection.connect();
+  socket().welcome();
+  expect(socket().last("attach")).toMatchObject({ redrawRows: 0 });
+  socket().attached();
+  socket().snapshot(1, 0);
+  socket().output(1, 0, "abcdef");
+  socket().picture(1, 4, { reason: "resized", text: "ABCD", more: true });
+  socket().picture(1, 4, { reason: "resized", text: "EF" });
+  expect([screen.resets, screen.redraws, screen.shown]).toEqual([1, 1, "ABCD\x1bcEF"]);
+  screen.replayed = "";
+  socket().output(1, 4, "efgh");
+  expect([screen.shown, screen.replayed]).toEqual(["ABCD\x1bcEFefgh", "ef"]);
+  // What it lacks, or another shell's, is not here.
+  socket().picture(1, 9, { reason: "resized" });
+  socket().picture(1, 9, { reason: "resized", epoch: 2 });
+  socket().picture(1, 9, { reason: "lagging", epoch: 2 });
+  expect([screen.resets, screen.redraws]).toEqual([4, 1]);
+});
+
+test("a screen that cannot keep its scrollback gets it with every snapshot", () => {
+  const { socket, screen } = liveSession();
+  expect(socket().last("attach")).not.toHaveProperty("redrawRows");
+  socket().attached();
+  socket().snapshot(1, 0);
+  socket().picture(1, 0, { reason: "resized", text: "ABCD" });
+  expect([screen.resets, screen.shown]).toEqual([2, "\x1bcABCD"]);
 });
 
 test("a snapshot in pieces clears the screen once", () => {

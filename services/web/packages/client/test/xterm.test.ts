@@ -109,3 +109,34 @@ test("a snapshot clears the screen and takes its size in its turn", async () => 
   expect([term.cols, term.rows]).toEqual([40, 10]);
   expect(term.buffer.active.getLine(0)?.translateToString(true)).toBe("new");
 });
+
+test("a screen drawn anew keeps what has scrolled away, and the modes that hold", async () => {
+  const { term, screen, write } = terminal("me");
+  const lines = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, at) => `line ${from + at}`);
+  await write(`${lines(1, 100).join("\r\n")}\x1b[2;24r\x1b[?6h\x1b[23;1H\x1b[4h\x1b[?2004h\x1b(0\x1b[1;3`, false);
+  screen.redraw(60, 20);
+  await write(`${lines(81, 100).join("\r\n")}\x1b[5;7H`, true);
+  const { active } = term.buffer;
+  const shown = Array.from({ length: active.length }, (_, row) =>
+    active.getLine(row)?.translateToString(true),
+  );
+  expect(shown).toEqual(lines(1, 100));
+  expect([term.cols, term.rows, active.cursorY, active.cursorX]).toEqual([60, 20, 4, 6]);
+  const { insertMode, originMode, bracketedPasteMode } = term.modes;
+  expect([insertMode, originMode, bracketedPasteMode]).toEqual([false, false, true]);
+});
+
+test("the main screen's scrollback outlasts a full-screen program that is drawn anew", async () => {
+  const { term, screen, write } = terminal("me");
+  await write(`${"above\r\n".repeat(50)}$ vi\x1b[?1049h\x1b[HTEXT`, false);
+  screen.redraw(80, 10);
+  await write("above\r\n$ vi\x1b[?1049h\x1b[2J\x1b[Htext", true);
+  expect(term.buffer.active.getLine(0)?.translateToString(true)).toBe("text");
+  await write("\x1b[?1049l", true);
+  const { normal } = term.buffer;
+  const above = Array.from({ length: normal.baseY }, (_, row) =>
+    normal.getLine(row)?.translateToString(true),
+  );
+  expect(above.filter((line) => line === "above").length).toBeGreaterThan(35);
+});

@@ -76,6 +76,49 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn no_line_is_lost_or_doubled_by_any_change_of_size(
+        first in sizes(), lines in prop::collection::vec("[a-z]{0,40}", 0..30),
+        sizes in prop::collection::vec(sizes(), 1..6),
+    ) {
+        let text = format!("{}\r\n$", lines.join("\r\n"));
+        let mut screen = fed(first.cols, first.rows, text.as_bytes());
+        let before = lines_of(&mut screen);
+        prop_assert_eq!(before.join("\r\n"), text);
+        for size in sizes {
+            screen.resize(size);
+            prop_assert_eq!(&lines_of(&mut screen), &before, "{:?}", size);
+        }
+    }
+}
+
+/// What was printed, above the screen and on it, with lines whole however they are wrapped.
+fn lines_of(screen: &mut Screen) -> Vec<String> {
+    let mut rows = history(screen);
+    let wraps: Vec<bool> = {
+        let size = screen.size;
+        let grid = screen.drawn().unwrap().emulator.term.grid();
+        let last = Column(usize::from(size.cols) - 1);
+        let wraps = |line: u16| grid[Line(i32::from(line))][last].flags.contains(Flags::WRAPLINE);
+        (0..size.rows).map(wraps).collect()
+    };
+    rows.extend(super::rows(screen).into_iter().zip(wraps));
+    let mut lines = vec![String::new()];
+    for (text, wraps) in rows {
+        lines.last_mut().unwrap().push_str(&text);
+        if !wraps {
+            lines.push(String::new());
+        }
+    }
+    while lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+    lines
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
     fn lines_that_pass_unseen_leave_what_they_would_have_left(
         size in sizes(), before in stream(), flood in flood(), after in stream(),
     ) {
