@@ -14,8 +14,10 @@ CARGO := cargo
 # configuration may have moved it.
 DEBUG = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug
 ARGS ?=
+# How often `make chaos` tries each of its two connections.
+RUNS ?= 1000
 
-.PHONY: help run cluster cluster-stop test ci coverage build web lint fmt fmt-check docs docs-check bench sdk setup-run setup-test setup-cluster web-test test-build rust-test browser-test clean
+.PHONY: help run cluster cluster-stop test ci coverage build web lint fmt fmt-check docs docs-check bench chaos sdk setup-run setup-test setup-cluster web-test test-build rust-test browser-test clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -64,6 +66,9 @@ docs-check:
 bench: setup-cluster web ## Measure bare programs, `dev` and a cluster side by side (about 4 minutes, and the build); a table and target/bench.json
 	$(CARGO) build --release --quiet --package termfleet --package termfleet-load
 	$(CARGO) run --release --quiet --package termfleet-load -- bench $(ARGS)
+
+chaos: setup-cluster web ## Cut, delay and throttle connections at random 1,000 times, to a gateway and to a worker (about 20 minutes); prints seeds
+	TERMFLEET_CHAOS_RUNS=$(RUNS) $(CARGO) test --quiet --workspace --test chaos -- --nocapture $(ARGS)
 
 sdk: $(WEB_MODULES) ## Pack the client package: target/sdk/*.tgz, golden vectors and descriptions beside it
 	@rm -rf $(SDK) && mkdir -p $(SDK)

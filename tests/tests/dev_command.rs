@@ -4,7 +4,7 @@
 use anyhow::Result;
 use serde_json::json;
 use termfleet_tests::{
-    client::{Connect, Socket},
+    client::{Connect, Socket, Terminal},
     dev::{Builder, Dev, run},
     http::Http,
 };
@@ -106,6 +106,35 @@ async fn health_and_the_admin_port_agree() -> Result<()> {
     assert!(run(&["health", "--admin", &dev.ready().admin]).await?.status.success());
     assert!(!run(&["health", "--admin", "127.0.0.1:1"]).await?.status.success());
     Ok(())
+}
+
+#[tokio::test]
+async fn it_has_one_thread_to_serve_unless_it_is_told_otherwise() -> Result<()> {
+    const MANY: usize = 64;
+    let dev = Dev::start().await?;
+    serves(&dev).await?;
+    assert!(threads(&dev)? < MANY, "those that read files come and go beside it");
+
+    let home = tempfile::tempdir()?;
+    let config = home.path().join("threads.toml");
+    std::fs::write(&config, format!("server.threads = {MANY}\n"))?;
+    let dev = Builder::default().arg("--config").arg(config.to_str().unwrap()).start().await?;
+    serves(&dev).await?;
+    assert!(threads(&dev)? >= MANY);
+    Ok(())
+}
+
+/// A terminal gives an answer.
+async fn serves(dev: &Dev) -> Result<()> {
+    let session = Http::new(dev.address(), dev.token()).create("default").await?;
+    let socket = Socket::canonical(dev.address(), dev.token()).await?;
+    let mut terminal = Terminal::attach(socket, &session).await?;
+    terminal.type_text("echo it-''serves\n").await?;
+    terminal.read_text("it-serves").await
+}
+
+fn threads(dev: &Dev) -> Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{}/task", dev.pid().unwrap()))?.count())
 }
 
 #[tokio::test]
