@@ -5,7 +5,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use termfleet_proto::ws::v1::ServerInfo;
 use termfleet_runtime::{Drain, Tasks};
-use termfleet_session::code::Refusal;
+use termfleet_session::{
+    code::{Code, Refusal},
+    role::Actor,
+};
 use termfleet_store::{Directory, Messages, Sweeps};
 
 use crate::{
@@ -80,6 +83,12 @@ impl Edge {
     /// As [`Auth::verify`].
     pub fn verify(&self, token: &str) -> Result<SignedIn, Refusal> {
         self.auth.verify(token)
+    }
+
+    /// Refuses whoever does not run the machines: all tenants share them, so those of one may neither
+    /// look at them nor set them. Without authentication there is one user, whose machine it is.
+    pub(crate) fn for_operators(&self, actor: &Actor) -> Result<(), Refusal> {
+        if actor.operates() || self.auth.is_off() { Ok(()) } else { Err(Code::Forbidden.into()) }
     }
 }
 

@@ -7,7 +7,7 @@ use termfleet_proto::rest::{
     Problem,
     measures::{Alerts, OneSessionMeasured, SetThresholds, SystemMeasured},
 };
-use termfleet_session::{code::Code, role::Role};
+use termfleet_session::code::Code;
 
 use super::{
     Answer,
@@ -91,7 +91,7 @@ async fn alerts(State(edge): State<Arc<Edge>>, Caller(_): Caller) -> Json<Alerts
         (status = 200, description = "Alerts and thresholds as they are now", body = Alerts),
         (status = 400, description = "BAD_MESSAGE", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "UNAUTHORIZED, TOKEN_EXPIRED", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "FORBIDDEN: it takes an administrator", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "FORBIDDEN: it takes an administrator of every tenant", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "RATE_LIMITED", body = Problem, content_type = "application/problem+json"),
     ),
@@ -102,9 +102,7 @@ async fn set_alerts(
     Caller(caller): Caller,
     Body(SetThresholds { thresholds }): Body<SetThresholds>,
 ) -> Answer<Json<Alerts>> {
-    if caller.actor.role != Role::Admin {
-        return Err(Code::Forbidden.into());
-    }
+    edge.for_operators(&caller.actor)?;
     edge.vitals.set(&thresholds)?;
     tracing::info!(user = %caller.actor.user, ?thresholds, "thresholds of alerts were set");
     Ok(answer(&edge))

@@ -8,7 +8,11 @@ use crate::harness::{Request, Server, Setup, owner};
 const ALERTS: &str = "/api/terminal/alerts";
 
 fn put(server: &Server, role: Role, thresholds: &Value) -> Request {
-    let request = Request::new("PUT", ALERTS).bearer(&server.token("ann", None, role));
+    put_as(server, Some("*"), role, thresholds)
+}
+
+fn put_as(server: &Server, tenant: Option<&str>, role: Role, thresholds: &Value) -> Request {
+    let request = Request::new("PUT", ALERTS).bearer(&server.token("ann", tenant, role));
     request.json(&json!({ "thresholds": thresholds }).to_string())
 }
 
@@ -27,7 +31,7 @@ async fn a_gateway_measures_itself_from_the_start() {
 }
 
 #[tokio::test]
-async fn an_administrator_sets_thresholds_and_everybody_reads_them() {
+async fn an_administrator_of_every_tenant_sets_thresholds_and_everybody_reads_them() {
     let server = Setup::with_auth().start().await;
     let set = json!({ "memory": 1.0, "activeConnections": 1000.0 });
     let answer = server.send(put(&server, Role::Admin, &set)).await;
@@ -49,6 +53,11 @@ async fn nobody_else_sets_them_and_what_is_no_threshold_is_refused() {
     for role in [Role::User, Role::Viewer] {
         let answer = server.send(put(&server, role, &json!({ "cpu": 1.0 }))).await;
         assert_eq!(answer.problem(), (403, 4002), "{role:?}");
+    }
+    for tenant in [None, Some("acme")] {
+        let answer =
+            server.send(put_as(&server, tenant, Role::Admin, &json!({ "cpu": 1.0 }))).await;
+        assert_eq!(answer.problem(), (403, 4002), "a tenant's own administrator: {tenant:?}");
     }
     for bad in [json!({ "temperature": 1.0 }), json!({ "cpu": 0.0 }), json!({ "cpu": -1.0 })] {
         let answer = server.send(put(&server, Role::Admin, &bad)).await;
