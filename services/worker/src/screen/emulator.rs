@@ -138,7 +138,8 @@ impl Emulator {
         let history = main.as_mut().map_or(&mut shown, |main| &mut main.grid);
         let at_bottom = history.cursor.point.line.0 as usize + 1 == before;
         let saved = history.saved_cursor.point.line;
-        let grows = at_bottom && (lines > before || cols > history.columns());
+        // With one row alone what comes back would move the cursor.
+        let grows = at_bottom && lines > 1 && (lines > before || cols > history.columns());
         if grows {
             taller::bring_back(history, &mut self.lines, size);
         }

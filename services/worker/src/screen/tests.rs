@@ -423,6 +423,41 @@ fn a_wider_screen_is_filled_from_above() {
 }
 
 #[test]
+fn of_a_long_line_as_many_rows_come_back_as_there_is_room_for() {
+    let long: String = (0..200).map(|n| format!("{n:04}.")).collect();
+    let mut screen = fed(20, 6, format!("{long}\r\na\r\nb\r\nc\r\n$ ").as_bytes());
+    for rows_now in [7, 12, 30] {
+        screen.resize(Size { cols: 20, rows: rows_now });
+        let shown = rows(&mut screen);
+        let first = 50 - (usize::from(rows_now) - 4);
+        assert_eq!(shown[0], long[first * 20..][..20], "{rows_now} rows");
+        assert_eq!(&shown[usize::from(rows_now) - 4..], ["a", "b", "c", "$"]);
+    }
+    screen.resize(Size { cols: 20, rows: 6 });
+    assert_eq!(rows(&mut screen)[0], long[48 * 20..][..20]);
+}
+
+#[test]
+fn a_screen_of_one_row_keeps_its_cursor_when_it_becomes_wider() {
+    let mut screen = fed(10, 1, b"above\r\n123456789012$ ");
+    screen.resize(Size { cols: 30, rows: 1 });
+    screen.feed(b"Z", Instant::now());
+    assert_eq!(rows(&mut screen), ["12$ Z"]);
+}
+
+#[test]
+fn a_change_between_extreme_sizes_takes_no_second() {
+    let words: String = (0..5_000).map(|n| format!("{n:>990}\r\n")).collect();
+    let letters: String = (0..50_000).map(|n| format!("\x1b[3{}mx\x1b[m\r\n", n % 8)).collect();
+    for (text, size, to) in [(words, (1000, 400), (1000, 500)), (letters, (2, 500), (1000, 500))] {
+        let mut screen = fed(size.0, size.1, text.as_bytes());
+        let begun = Instant::now();
+        screen.resize(Size { cols: to.0, rows: to.1 });
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
 fn a_resized_screen_wraps_anew() {
     let mut screen = fed(8, 3, b"12345678abc\r\n$ ");
     screen.resize(Size { cols: 20, rows: 3 });

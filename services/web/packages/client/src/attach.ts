@@ -11,9 +11,12 @@ export interface Screen {
   reset(cols: number, rows: number): void;
   /**
    * Clears what it shows and takes this size, and keeps what has scrolled away: a snapshot of the
-   * screen alone follows. A screen without this is reset, and gets scrollback with the snapshot.
+   * screen alone follows. A screen without this and {@link above} is reset,
+   * and gets scrollback with the snapshot.
    */
   redraw?(cols: number, rows: number): void;
+  /** The text that stands just above what is shown, without spaces: 200 characters, if there are so many. */
+  above?(): string;
   /** Takes this size: the session's. */
   resize(cols: number, rows: number): void;
   /** Draws bytes, then calls `parsed`. In a `replay` terminal queries are not answered. */

@@ -16,7 +16,7 @@ import {
 import { retryDelay } from "./backoff.ts";
 import { Channel } from "./channel.ts";
 import { Code, TermfleetError } from "./codes.ts";
-import { Drawing, type DrawingHost } from "./drawing.ts";
+import { Drawing, type DrawingHost, keepsScrollback } from "./drawing.ts";
 import { Emitter } from "./emitter.ts";
 import type { ServerFrame } from "./frames.ts";
 import type { Link } from "./link.ts";
@@ -28,6 +28,7 @@ import type {
   ServerMessage,
   SessionEvent,
 } from "./messages.ts";
+import { SEAM_ROWS } from "./seam.ts";
 import { Fields } from "./store.ts";
 import { Typing } from "./typing.ts";
 
@@ -148,7 +149,7 @@ export class Attachment {
         ...(tier === undefined ? {} : { tier }),
         ...this.#size,
         snapshotRows,
-        ...(this.options.screen.redraw ? { redrawRows: 0 } : {}),
+        ...(keepsScrollback(this.options.screen) ? { redrawRows: 0 } : {}),
       },
       (answer) => {
         if (this.#asking !== link) return;
@@ -360,6 +361,10 @@ export class Attachment {
         // Who is not fed every byte has another screen than the server for a while.
         if (phase !== "live" || tier !== "live") return;
         at?.check((picture) => answer(this.#at === at ? picture : undefined));
+      },
+      history: (answer) => {
+        const at = this.#at;
+        at?.history(this.sessionId, SEAM_ROWS, (rows) => this.#at === at && answer(rows));
       },
       replaced: () => this.state.get().driver === "me" && this.#takeSize(),
       differs: (count) => {

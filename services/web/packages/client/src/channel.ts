@@ -1,5 +1,6 @@
 /** One attachment's channel on one link: what it says there. */
 import type { Picture } from "./check.ts";
+import { TermfleetError } from "./codes.ts";
 import type { Piece } from "./lane.ts";
 import type { Answer, Link } from "./link.ts";
 import type { ControlAction } from "./messages.ts";
@@ -42,5 +43,12 @@ export class Channel {
 
   check(answer: (picture: Picture | undefined) => void): void {
     this.link.check(this.number, answer);
+  }
+
+  /** Asks for the newest rows of a session that have left its screen. */
+  history(sessionId: string, lines: number, answer: (rows?: readonly string[]) => void): void {
+    this.link.request({ type: "history", sessionId, lines }, (said) => {
+      answer(!(said instanceof TermfleetError) && said.type === "history" ? said.lines : undefined);
+    });
   }
 }

@@ -8,6 +8,7 @@ import type { AttachmentStats, Screen } from "./attach.ts";
 import { type Picture, SelfCheck } from "./check.ts";
 import type { OutputFrame, SnapshotFrame } from "./frames.ts";
 import type { Attached } from "./messages.ts";
+import { Seam } from "./seam.ts";
 import { Fields } from "./store.ts";
 import { OutputTrack } from "./track.ts";
 
@@ -19,6 +20,8 @@ export interface DrawingHost {
   sync(offset: number | undefined): void;
   /** Asks the server for its picture; `answer` is given nothing if it does not say. */
   check(answer: (picture: Picture | undefined) => void): void;
+  /** Asks the server for the newest rows above its screen; `answer` as {@link check} has it. */
+  history(answer: (rows: readonly string[] | undefined) => void): void;
   /** A snapshot is complete: the screen has its size. */
   replaced(): void;
   /** The screen is another than the server's, the so-manieth time. */
@@ -30,6 +33,9 @@ export class Drawing {
   readonly #track: OutputTrack;
   readonly #acks: Acks;
   readonly #check: SelfCheck;
+  readonly #seam: Seam;
+  /** The snapshot that is being drawn takes the place of the screen alone. */
+  #redraws = false;
   #visible = true;
   #begun = false;
 
@@ -46,9 +52,15 @@ export class Drawing {
     );
     this.#check = new SelfCheck({
       ask: (answer) => host.check(answer),
-      drawn: () => (this.#acks.parsed === this.#track.position ? this.#acks.parsed : undefined),
+      drawn: () => this.#drawn(),
       digest: () => screen.digest?.(),
       compared: (result) => this.#compared(result),
+    });
+    this.#seam = new Seam({
+      ask: (answer) => host.history(answer),
+      drawn: () => this.#drawn(),
+      above: () => screen.above?.() ?? "",
+      broken: () => host.sync(undefined),
     });
   }
 
@@ -85,9 +97,11 @@ export class Drawing {
     if (step.before) {
       const { screen } = this;
       this.#check.disturbed();
+      this.#seam.stop();
       this.#acks.jump(frame.offset);
-      if (step.before === "redraw" && screen.redraw) {
-        screen.redraw(frame.cols, frame.rows);
+      this.#redraws = step.before === "redraw" && keepsScrollback(screen);
+      if (this.#redraws) {
+        screen.redraw?.(frame.cols, frame.rows);
         data = withoutReset(data);
       } else {
         screen.reset(frame.cols, frame.rows);
@@ -95,7 +109,12 @@ export class Drawing {
     }
     if (step.end === undefined) return this.screen.write(data, true, () => {});
     this.#acks.received(this.#track.ackLimit);
-    this.screen.write(data, true, this.#acks.whenParsed(step.end));
+    const parsed = this.#acks.whenParsed(step.end);
+    const redrawn = this.#redraws;
+    this.screen.write(data, true, () => {
+      parsed();
+      if (redrawn) this.#seam.look();
+    });
     this.host.replaced();
   }
 
@@ -118,13 +137,20 @@ export class Drawing {
   /** There is no channel for now: nothing is acknowledged, and nobody can be asked. */
   pause(): void {
     this.#acks.stop();
+    this.#seam.stop();
     this.#begun = false;
     this.#compareIfSeen();
   }
 
   stop(): void {
     this.#acks.stop();
+    this.#seam.stop();
     this.#check.stop();
+  }
+
+  /** Up to where everything is drawn, if nothing is being drawn. */
+  #drawn(): number | undefined {
+    return this.#acks.parsed === this.#track.position ? this.#acks.parsed : undefined;
   }
 
   #compareIfSeen(): void {
@@ -144,6 +170,11 @@ export class Drawing {
     this.stats.patch({ [result]: count });
     if (result === "differs") this.host.differs(count);
   }
+}
+
+/** Can a screen be drawn anew in its place? */
+export function keepsScrollback(screen: Screen): boolean {
+  return screen.redraw !== undefined && screen.above !== undefined;
 }
 
 /** A snapshot without the full reset that it begins with. */

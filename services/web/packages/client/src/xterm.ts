@@ -8,6 +8,7 @@ import type { Attachment } from "./attachment.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { Prediction } from "./prediction/prediction.ts";
 import { type Answer, Replies } from "./replies.ts";
+import { bare, SEAM_CHARACTERS } from "./seam.ts";
 
 export type { Prediction } from "./prediction/prediction.ts";
 export type { Overlay } from "./prediction/predictor.ts";
@@ -22,6 +23,7 @@ export type TerminalLike = Pick<
   | "rows"
   | "parser"
   | "buffer"
+  | "options"
   | "onData"
   | "onBinary"
   | "onWriteParsed"
@@ -31,11 +33,12 @@ export type TerminalLike = Pick<
 /** Reset to the initial state, whatever sequence was being parsed. */
 const RESET = "\x18\x1bc";
 /**
- * Ready for being drawn anew: no sequence open, the main screen, and the modes, character sets and
- * colours in which a snapshot is drawn.
+ * Ready for being drawn anew: no sequence open, the main screen, no link, and the modes, character
+ * sets, colours and saved cursor in which a snapshot is drawn.
  */
 const REDRAW =
-  "\x18\x1b[?1049l\x1b[?7h\x1b[?6l\x1b[4l\x1b[20l\x1b[r\x1b(B\x1b)B\x1b*B\x1b+B\x0f\x1b[m";
+  "\x18\x1b[?1049l\x1b]8;;\x1b\\\x1b[?7h\x1b[?6l\x1b[4l\x1b[20l\x1b[r" +
+  "\x1b(B\x1b)B\x1b*B\x1b+B\x0f\x1b[m\x1b[H\x1b7";
 
 /** A screen for {@link Attachment}s, and the keyboard that goes with it. */
 export class XtermScreen implements Screen, IDisposable {
@@ -54,6 +57,8 @@ export class XtermScreen implements Screen, IDisposable {
     private readonly terminal: TerminalLike,
     private readonly onRefused: (data: string) => void = () => {},
   ) {
+    // As the server does: else the border between the screen and what is above it would be elsewhere.
+    terminal.options.reflowCursorLine = true;
     this.#replies = new Replies(terminal, (answer) => this.#keepsBack(answer));
     this.prediction = new Prediction(terminal);
     const encoder = new TextEncoder();
@@ -85,9 +90,19 @@ export class XtermScreen implements Screen, IDisposable {
   redraw(cols: number, rows: number): void {
     this.resize(cols, rows);
     this.#markReplay(true);
-    // To clear all rows at once might put them into the scrollback.
-    const clear = Array.from({ length: rows }, (_, row) => `\x1b[${row + 1}H\x1b[2K`).join("");
-    this.terminal.write(`${REDRAW}${clear}\x1b[H`);
+    // To clear all rows at once might put them into the scrollback. The first may go on from there,
+    // which erasing its characters does not change.
+    const others = Array.from({ length: rows - 1 }, (_, row) => `\x1b[${row + 2}H\x1b[2K`).join("");
+    this.terminal.write(`${REDRAW}\x1b[${cols}X${others}\x1b[H`);
+  }
+
+  above(): string {
+    const { normal } = this.terminal.buffer;
+    let text = "";
+    for (let row = normal.baseY - 1; row >= 0 && text.length < SEAM_CHARACTERS; row -= 1) {
+      text = bare(normal.getLine(row)?.translateToString(true) ?? "") + text;
+    }
+    return text.slice(-SEAM_CHARACTERS);
   }
 
   resize(cols: number, rows: number): void {

@@ -10,6 +10,10 @@ class KeepingScreen extends FakeScreen {
     this.redraws += 1;
     this.resize(cols, rows);
   }
+
+  above(): string {
+    return this.shown;
+  }
 }
 
 beforeEach(() => void vi.useFakeTimers());

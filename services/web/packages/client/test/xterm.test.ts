@@ -140,3 +140,36 @@ test("the main screen's scrollback outlasts a full-screen program that is drawn 
   );
   expect(above.filter((line) => line === "above").length).toBeGreaterThan(35);
 });
+
+test("what a program left open is not in what is drawn anew", async () => {
+  const { term, screen, write } = terminal("me");
+  await write("\x1b[5;9H\x1b7\x1b]8;;https://a.example\x1b\\\x1b[31;44mlink", false);
+  screen.redraw(80, 24);
+  await write("plain", true);
+  const cell = term.buffer.active.getLine(0)?.getCell(0);
+  expect(cell?.getChars()).toBe("p");
+  expect([cell?.isFgDefault(), cell?.isBgDefault(), cell?.isUnderline()]).toEqual([true, true, 0]);
+  await write("\x1b8", true);
+  expect([term.buffer.active.cursorX, term.buffer.active.cursorY]).toEqual([0, 0]);
+});
+
+test("a line that goes on from above the screen goes on in one that is drawn anew", async () => {
+  const { term, screen, write } = terminal("me");
+  await write(`${"above ".repeat(20)}\r\n${"x\r\n".repeat(22)}`, false);
+  const { active } = term.buffer;
+  expect([active.baseY, active.getLine(1)?.isWrapped]).toEqual([1, true]);
+  screen.redraw(80, 24);
+  await write(`${"above ".repeat(20).slice(80)}\r\n${"x\r\n".repeat(22)}`, true);
+  expect(active.getLine(1)?.isWrapped).toBe(true);
+  expect(screen.above()).toBe(`${"above".repeat(13)}ab`);
+});
+
+test("the text above the screen is the main screen's, and no more than is compared", async () => {
+  const { screen, write } = terminal("me");
+  expect(screen.above()).toBe("");
+  await write(`${"0123456789 ".repeat(200)}\r\n\r\n\r\n`, false);
+  expect(screen.above()).toHaveLength(200);
+  const { length } = screen.above();
+  await write("\x1b[?1049h\x1b[2Jtext", false);
+  expect(screen.above()).toHaveLength(length);
+});

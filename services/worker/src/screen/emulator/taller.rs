@@ -1,6 +1,8 @@
 //! A screen that grows: lines come back from the line store, as they do in xterm.js out of its
 //! scrollback, if the cursor is in the last row.
 
+use std::ops::Range;
+
 use alacritty_terminal::{
     Grid,
     grid::{Dimensions as _, Row},
@@ -16,7 +18,9 @@ use crate::screen::{
     lines::{Line as Kept, Lines},
 };
 
-/// What comes back has at most so many cells at a time (24 bytes each).
+/// So many rows come back at a time at most, …
+const ROWS: usize = 2_000;
+/// … and so many cells: what a size asks for beyond it stays above the screen.
 const CELLS: usize = 200_000;
 
 /// Takes the newest lines out of the store and puts them above the screen, as its history, wrapped
@@ -24,44 +28,101 @@ const CELLS: usize = 200_000;
 pub(super) fn bring_back(grid: &mut Grid<Cell>, lines: &mut Lines, to: Size) {
     let columns = grid.columns();
     let wider = usize::from(to.cols).div_ceil(columns);
-    let most = ((usize::from(to.rows) + 1) * wider).min(CELLS / columns);
+    let most = ((usize::from(to.rows) + 1) * wider).min(ROWS).min(CELLS / columns);
     let (start, kept) = lines.before(u64::MAX, most);
-    let mut rows = Vec::new();
-    let mut left = &kept[..];
-    while let Some((newest, before)) = left.split_last() {
-        let begins = before.iter().rposition(|line| line.wrapped.is_none()).map_or(0, |at| at + 1);
-        let whole = begins > 0 || start == lines.first();
-        let drawn =
-            whole.then(|| draw(&left[begins..], newest.wrapped.is_some(), columns)).flatten();
-        let Some(drawn) = drawn.filter(|drawn| rows.len() + drawn.len() <= most) else { break };
-        rows.extend(drawn.into_iter().rev());
-        left = &left[..begins];
+    let from = fits(&kept, start == lines.first(), most, columns);
+    if let Some(drawn) = draw(&kept[from..], most, columns) {
+        for _ in from..kept.len() {
+            lines.pop();
+        }
+        put_above(grid, drawn);
     }
-    for _ in left.len()..kept.len() {
-        lines.pop();
-    }
-    rows.reverse();
-    put_above(grid, rows);
 }
 
-/// The rows of a line on a screen of so many columns. One that goes on in the screen's first row has
-/// to end where a row does.
-fn draw(pieces: &[Kept], goes_on: bool, columns: usize) -> Option<Vec<Row<Cell>>> {
-    let text: Vec<u8> = pieces.iter().flat_map(|piece| &piece.text).copied().collect();
+/// From where on lines take so many rows at most. They are whole ones, but of a line that is too long,
+/// or whose beginning is not among them (it is, if these are `all`), as many rows as fit.
+fn fits(kept: &[Kept], all: bool, most: usize, columns: usize) -> usize {
+    let (mut room, mut from) = (most, kept.len());
+    let mut take = |range: Range<usize>| {
+        let rows = rows(&kept[range], columns);
+        let fits = rows <= room;
+        room -= if fits { rows } else { 0 };
+        fits
+    };
+    while from > 0 {
+        let before = kept[..from - 1].iter().rposition(|piece| piece.wrapped.is_none());
+        let begins = before.map_or(0, |before| before + 1);
+        if !((before.is_some() || all) && take(begins..from)) {
+            break;
+        }
+        from = begins;
+    }
+    // A row begins where the one before it is as wide as the screen.
+    let is_row = |piece: &Kept| piece.wrapped.is_some_and(|width| usize::from(width) == columns);
+    while from > 1 && is_row(&kept[from - 1]) && is_row(&kept[from - 2]) && take(from - 1..from) {
+        from -= 1;
+    }
+    from
+}
+
+/// How many rows one line takes at most.
+fn rows(pieces: &[Kept], columns: usize) -> usize {
+    let (mut all, mut wide) = (0, false);
+    for piece in pieces {
+        all += cells(&piece.text);
+        wide |= !piece.text.is_ascii();
+    }
     // A wide character may leave a cell empty at the end of a row.
-    let most = 2 + text.len() / (columns - 1);
-    let rows = u16::try_from(most).ok().filter(|_| most * columns <= CELLS)?;
-    // A screen has at most 1000 columns.
-    let size = Size { cols: columns as u16, rows };
+    all.div_ceil(columns - usize::from(wide)).max(1)
+}
+
+/// How many cells a text takes at most.
+fn cells(text: &[u8]) -> usize {
+    let (mut cells, mut rest) = (0, text);
+    while let Some((first, after)) = rest.split_first() {
+        rest = match (first, after.first()) {
+            (0x1B, Some(b'[')) => past(after, |byte| (0x40..=0x7E).contains(&byte)),
+            (0x1B, Some(b']')) => past(after, |byte| byte == b'\\'),
+            _ => {
+                // Of several bytes it may be a wide one.
+                cells += match first {
+                    0..0x80 => 1,
+                    0x80..0xC0 => 0,
+                    _ => 2,
+                };
+                after
+            }
+        };
+    }
+    cells
+}
+
+/// What follows the end of a sequence, whose second byte is the first here.
+fn past(sequence: &[u8], ends: impl Fn(u8) -> bool) -> &[u8] {
+    let length = sequence.iter().skip(1).position(|byte| ends(*byte));
+    length.map_or(&[], |length| &sequence[length + 2..])
+}
+
+/// The rows of lines on a screen of so many columns. If the last one goes on in the screen's first
+/// row, it has to end where a row does.
+fn draw(kept: &[Kept], rows: usize, columns: usize) -> Option<Vec<Row<Cell>>> {
+    let goes_on = kept.last()?.wrapped.is_some();
+    // Both are bounded above.
+    let size = Size { cols: columns as u16, rows: rows as u16 };
     let mut scratch = Emulator::new(size, 0);
-    Processor::<Never>::new().advance(&mut scratch, &text);
+    let mut parser = Processor::<Never>::new();
+    for (number, piece) in kept.iter().enumerate() {
+        parser.advance(&mut scratch, &piece.text);
+        if piece.wrapped.is_none() && number + 1 < kept.len() {
+            parser.advance(&mut scratch, b"\r\n");
+        }
+    }
     let grid = scratch.term.grid_mut();
     if goes_on && !grid.cursor.input_needs_wrap {
         return None;
     }
     let last = grid.cursor.point.line;
-    let end = &mut grid[last][..];
-    end[columns - 1].flags.set(Flags::WRAPLINE, goes_on);
+    grid[last][..][columns - 1].flags.set(Flags::WRAPLINE, goes_on);
     Some((0..=last.0).map(|line| grid[Line(line)].clone()).collect())
 }
 
