@@ -67,7 +67,7 @@ bench: setup-cluster web ## Measure bare programs, `dev` and a cluster side by s
 	$(CARGO) build --release --quiet --package termfleet --package termfleet-load
 	$(CARGO) run --release --quiet --package termfleet-load -- bench $(ARGS)
 
-chaos: setup-cluster web ## Cut, delay and throttle connections at random 1,000 times, to a gateway and to a worker (about 20 minutes); prints seeds
+chaos: setup-cluster web ## Cut, delay and throttle connections at random 1,000 times, to a gateway and to a worker (about 15 minutes); prints seeds
 	TERMFLEET_CHAOS_RUNS=$(RUNS) $(CARGO) test --quiet --workspace --test chaos -- --nocapture $(ARGS)
 
 sdk: $(WEB_MODULES) ## Pack the client package: target/sdk/*.tgz, golden vectors and descriptions beside it
